@@ -1,0 +1,253 @@
+//! One SQLite file: one writer that commits for many callers at once, and a few readers.
+//!
+//! WAL with `synchronous=FULL`: when a write has been answered it is on disk. Writes that arrive
+//! while a commit is under way share the next one, each in a savepoint of its own, so that one that
+//! fails takes nobody with it and one fsync serves all.
+
+use std::{
+    path::{Path, PathBuf},
+    sync::{Arc, Mutex},
+    time::Duration,
+};
+
+use rusqlite::{Connection, ErrorCode, OpenFlags, TransactionBehavior};
+use tokio::sync::{Semaphore, mpsc, oneshot};
+
+use crate::store::{Error, Result};
+
+/// Writes waiting for the writer; more callers wait for room.
+const MAX_WAITING_WRITES: usize = 1024;
+
+/// Writes that share a commit: beyond this the fsync is no longer what costs.
+const MAX_SHARED_WRITES: usize = 256;
+
+/// Connections that read at the same time.
+const READERS: usize = 4;
+
+/// How long a write waits for another process that is writing to the same file.
+const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// Runs in the writer's transaction and gives back what to do when that has ended.
+type Write = Box<dyn FnOnce(&mut rusqlite::Transaction<'_>) -> Finish + Send>;
+type Finish = Box<dyn FnOnce(&Result<()>) + Send>;
+
+/// A SQLite database. Clones share it; the file is closed when the last one is dropped.
+#[derive(Clone)]
+pub struct Database {
+    writes: mpsc::Sender<Write>,
+    readers: Arc<Readers>,
+}
+
+impl std::fmt::Debug for Database {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_tuple("Database").field(&self.readers.path).finish()
+    }
+}
+
+impl Database {
+    /// Opens the file at `path`, making it and its folder if need be, and brings its schema up to
+    /// date: `migrations` are run once each, in order, and only ever added to.
+    pub fn open(path: &Path, migrations: &[&str]) -> Result<Self> {
+        if let Some(folder) = path.parent() {
+            std::fs::create_dir_all(folder)
+                .map_err(|e| Error::Failed(format!("{}: {e}", folder.display())))?;
+        }
+        let mut connection = connect(path, OpenFlags::default())?;
+        connection
+            .pragma_update(None, "journal_mode", "wal")
+            .map_err(error)?;
+        connection
+            .pragma_update(None, "synchronous", "full")
+            .map_err(error)?;
+        migrate(&mut connection, migrations).map_err(error)?;
+
+        let (writes, waiting) = mpsc::channel(MAX_WAITING_WRITES);
+        std::thread::Builder::new()
+            .name("sqlite-writer".to_owned())
+            .spawn(move || write_loop(connection, waiting))
+            .map_err(|e| Error::Failed(format!("writer thread: {e}")))?;
+        let readers = Arc::new(Readers {
+            path: path.to_owned(),
+            permits: Semaphore::new(READERS),
+            idle: Mutex::new(Vec::new()),
+        });
+        Ok(Self { writes, readers })
+    }
+
+    /// Runs `job` in a transaction, which may be shared with other callers' jobs. If it fails,
+    /// nothing of it is kept. When this returns `Ok`, it is on disk.
+    pub async fn write<T, F>(&self, job: F) -> Result<T>
+    where
+        T: Send + 'static,
+        F: FnOnce(&Connection) -> rusqlite::Result<T> + Send + 'static,
+    {
+        let (answer, answered) = oneshot::channel();
+        let write: Write = Box::new(move |transaction| {
+            let result = in_savepoint(transaction, job).map_err(error);
+            Box::new(move |committed| {
+                // A caller that no longer waits needs no answer.
+                let _ = answer.send(committed.clone().and(result));
+            })
+        });
+        self.writes.send(write).await.map_err(|_| closed())?;
+        answered.await.map_err(|_| closed())?
+    }
+
+    /// Runs a query. It sees every write that was answered before it began.
+    pub async fn read<T, F>(&self, query: F) -> Result<T>
+    where
+        T: Send + 'static,
+        F: FnOnce(&Connection) -> rusqlite::Result<T> + Send + 'static,
+    {
+        let readers = Arc::clone(&self.readers);
+        let _permit = self.readers.permits.acquire().await.map_err(|_| closed())?;
+        tokio::task::spawn_blocking(move || readers.run(query))
+            .await
+            .map_err(|e| Error::Failed(e.to_string()))?
+    }
+}
+
+struct Readers {
+    path: PathBuf,
+    permits: Semaphore,
+    idle: Mutex<Vec<Connection>>,
+}
+
+impl Readers {
+    fn run<T>(&self, query: impl FnOnce(&Connection) -> rusqlite::Result<T>) -> Result<T> {
+        let idle = self.idle.lock().expect("no holder of the lock can panic").pop();
+        let connection = match idle {
+            Some(connection) => connection,
+            None => connect(
+                &self.path,
+                OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX,
+            )?,
+        };
+        let result = query(&connection).map_err(error);
+        self.idle
+            .lock()
+            .expect("no holder of the lock can panic")
+            .push(connection);
+        result
+    }
+}
+
+fn write_loop(mut connection: Connection, mut waiting: mpsc::Receiver<Write>) {
+    while let Some(first) = waiting.blocking_recv() {
+        let mut finishes = Vec::new();
+        let committed = commit_together(&mut connection, first, &mut waiting, &mut finishes).map_err(error);
+        for finish in finishes {
+            finish(&committed);
+        }
+    }
+}
+
+fn commit_together(
+    connection: &mut Connection,
+    first: Write,
+    waiting: &mut mpsc::Receiver<Write>,
+    finishes: &mut Vec<Finish>,
+) -> rusqlite::Result<()> {
+    let mut transaction = match connection.transaction_with_behavior(TransactionBehavior::Immediate) {
+        Ok(transaction) => transaction,
+        Err(error) => {
+            // Nothing was run: `first` is dropped, and its caller is told that the writer gave it up.
+            drop(first);
+            return Err(error);
+        }
+    };
+    finishes.push(first(&mut transaction));
+    while finishes.len() < MAX_SHARED_WRITES
+        && let Ok(next) = waiting.try_recv()
+    {
+        finishes.push(next(&mut transaction));
+    }
+    transaction.commit()
+}
+
+fn in_savepoint<T>(
+    transaction: &mut rusqlite::Transaction<'_>,
+    job: impl FnOnce(&Connection) -> rusqlite::Result<T>,
+) -> rusqlite::Result<T> {
+    let savepoint = transaction.savepoint()?;
+    let value = job(&savepoint)?;
+    savepoint.commit()?;
+    Ok(value)
+}
+
+fn connect(path: &Path, flags: OpenFlags) -> Result<Connection> {
+    let connection = Connection::open_with_flags(path, flags).map_err(error)?;
+    connection.busy_timeout(BUSY_TIMEOUT).map_err(error)?;
+    connection.set_prepared_statement_cache_capacity(64);
+    Ok(connection)
+}
+
+fn migrate(connection: &mut Connection, migrations: &[&str]) -> rusqlite::Result<()> {
+    let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+    let done: u32 = transaction.pragma_query_value(None, "user_version", |row| row.get(0))?;
+    for migration in migrations.iter().skip(done as usize) {
+        transaction.execute_batch(migration)?;
+    }
+    let current = u32::try_from(migrations.len()).unwrap_or(u32::MAX);
+    transaction.pragma_update(None, "user_version", current.max(done))?;
+    transaction.commit()
+}
+
+fn closed() -> Error {
+    Error::Unavailable("the database's writer did not take the call".to_owned())
+}
+
+/// What a store's callers hear of a SQLite error.
+fn error(error: rusqlite::Error) -> Error {
+    let text = error.to_string();
+    match error.sqlite_error_code() {
+        Some(
+            ErrorCode::DatabaseBusy
+            | ErrorCode::DatabaseLocked
+            | ErrorCode::DiskFull
+            | ErrorCode::SystemIoFailure
+            | ErrorCode::CannotOpen,
+        ) => Error::Unavailable(text),
+        _ => Error::Failed(text),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const SCHEMA: &[&str] = &["CREATE TABLE t (n INTEGER PRIMARY KEY) STRICT"];
+
+    async fn insert(database: &Database, n: i64) -> Result<usize> {
+        database
+            .write(move |c| c.execute("INSERT INTO t VALUES (?1)", [n]))
+            .await
+    }
+
+    #[tokio::test]
+    async fn a_write_that_fails_takes_no_neighbour_with_it() {
+        let folder = tempfile::tempdir().unwrap();
+        let database = Database::open(&folder.path().join("a/t.db"), SCHEMA).unwrap();
+        let results = futures::future::join_all([1, 2, 1, 3].map(|n| insert(&database, n))).await;
+        assert_eq!(results.iter().filter(|r| r.is_ok()).count(), 3);
+        let count: i64 = database
+            .read(|c| c.query_row("SELECT count(*) FROM t", [], |r| r.get(0)))
+            .await
+            .unwrap();
+        assert_eq!(count, 3);
+    }
+
+    #[tokio::test]
+    async fn a_file_is_opened_again_and_migrated_once() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("t.db");
+        insert(&Database::open(&path, SCHEMA).unwrap(), 1).await.unwrap();
+        let more = [SCHEMA[0], "ALTER TABLE t ADD COLUMN m INTEGER"];
+        let database = Database::open(&path, &more).unwrap();
+        let n: i64 = database
+            .read(|c| c.query_row("SELECT n FROM t WHERE m IS NULL", [], |r| r.get(0)))
+            .await
+            .unwrap();
+        assert_eq!(n, 1);
+    }
+}

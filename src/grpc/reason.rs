@@ -1,0 +1,31 @@
+//! Reasons in `google.rpc.ErrorInfo`: stable names that clients may branch on.
+//!
+//! `docs/errors.md` tells what each means to a client. Names are never reused.
+
+/// Domain of every [`ErrorInfo`](tonic_types::ErrorInfo) that Waybill sends.
+pub const DOMAIN: &str = "waybill";
+
+/// A field does not hold what it must; `BadRequest` names each. INVALID_ARGUMENT.
+pub const INVALID_FIELD: &str = "INVALID_FIELD";
+/// The page token was not made by this service, or for another query. INVALID_ARGUMENT.
+pub const INVALID_PAGE_TOKEN: &str = "INVALID_PAGE_TOKEN";
+/// The request id was used before with another body. ALREADY_EXISTS.
+pub const REQUEST_ID_REUSED: &str = "REQUEST_ID_REUSED";
+/// There is no order of that id. NOT_FOUND.
+pub const ORDER_NOT_FOUND: &str = "ORDER_NOT_FOUND";
+/// The order was cancelled before, by another request. FAILED_PRECONDITION.
+pub const ORDER_ALREADY_CANCELLED: &str = "ORDER_ALREADY_CANCELLED";
+/// More streams watch orders than one instance serves. RESOURCE_EXHAUSTED.
+pub const TOO_MANY_WATCHERS: &str = "TOO_MANY_WATCHERS";
+/// There is no user of that id. NOT_FOUND.
+pub const USER_NOT_FOUND: &str = "USER_NOT_FOUND";
+/// Another user has that address. ALREADY_EXISTS.
+pub const EMAIL_TAKEN: &str = "EMAIL_TAKEN";
+/// Two changes met; the caller may send the same request again. ABORTED.
+pub const CONCURRENT_CHANGE: &str = "CONCURRENT_CHANGE";
+/// There is no notification of that id. NOT_FOUND.
+pub const NOTIFICATION_NOT_FOUND: &str = "NOTIFICATION_NOT_FOUND";
+/// The database cannot be reached; the same request may succeed later. UNAVAILABLE.
+pub const STORE_UNAVAILABLE: &str = "STORE_UNAVAILABLE";
+/// Something is wrong here; the logs tell under the correlation id. INTERNAL.
+pub const INTERNAL: &str = "INTERNAL";

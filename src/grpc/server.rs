@@ -1,0 +1,1 @@
+//! The server that all gRPC services of a process share.

@@ -1,0 +1,1 @@
+//! `grpc.health.v1` and the HTTP probes: who is ready, and why not.

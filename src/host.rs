@@ -1,0 +1,1 @@
+//! Runs services in one process until it is told to stop, and then drains them.

@@ -1,0 +1,96 @@
+//! What a service is built from: a broker, a database of its own, a clock and ids.
+
+use std::{path::PathBuf, sync::Arc};
+
+use crate::{
+    broker::Broker,
+    clock::{Clock, IdGenerator},
+    consumer::Consumer,
+    embedded,
+    handler::Handler,
+    mongo,
+    outbox::Outbox,
+    relay::{Relay, RelayHandle},
+    retry::RetryPolicy,
+    store::Result,
+    topology::Subscription,
+};
+
+/// The parts that services share. Clones share them.
+#[derive(Clone)]
+pub struct Platform {
+    /// Where events go through.
+    pub broker: Arc<dyn Broker>,
+    /// Where services keep their state.
+    pub databases: Databases,
+    /// Tells the time.
+    pub clock: Arc<dyn Clock>,
+    /// Makes ids.
+    pub ids: Arc<dyn IdGenerator>,
+    /// Name of this process, unlike that of any other.
+    pub instance: String,
+    /// How often and how soon consumers try again.
+    pub retry: RetryPolicy,
+}
+
+/// Where services keep their state, each in a database of its own.
+#[derive(Debug, Clone)]
+pub enum Databases {
+    /// In SQLite files, `{service}.db`, in this folder.
+    Sqlite(PathBuf),
+    /// In MongoDB databases called `waybill_{service}`.
+    Mongo(mongo::Client),
+}
+
+/// One service's database.
+#[derive(Debug, Clone)]
+pub enum Database {
+    /// A SQLite file.
+    Sqlite(embedded::Database),
+    /// A MongoDB database.
+    Mongo(mongo::Database),
+}
+
+impl Database {
+    /// `Ok` when the database answers now.
+    pub async fn check(&self) -> Result<()> {
+        match self {
+            Self::Sqlite(database) => database.read(|c| c.query_row("SELECT 1", [], |_| Ok(()))).await,
+            Self::Mongo(database) => database.check().await,
+        }
+    }
+}
+
+impl Platform {
+    /// The database of a service. `migrations` make its SQLite schema.
+    pub fn database(&self, service: &str, migrations: &[&str]) -> Result<Database> {
+        Ok(match &self.databases {
+            Databases::Sqlite(folder) => {
+                let path = folder.join(format!("{service}.db"));
+                Database::Sqlite(embedded::Database::open(&path, migrations)?)
+            }
+            Databases::Mongo(client) => Database::Mongo(client.database(&format!("waybill_{service}"))),
+        })
+    }
+
+    /// A consumer on this platform's broker, with its retry policy.
+    pub fn consumer(&self, subscription: Subscription, handler: Arc<dyn Handler>) -> Consumer {
+        Consumer::new(
+            Arc::clone(&self.broker),
+            subscription.retrying(self.retry),
+            handler,
+            Arc::clone(&self.clock),
+            self.instance.clone(),
+        )
+    }
+
+    /// A relay from `outbox` to this platform's broker.
+    pub fn relay(&self, outbox: Arc<dyn Outbox>) -> (Relay, RelayHandle) {
+        Relay::new(
+            outbox,
+            self.broker.publisher(),
+            Arc::clone(&self.clock),
+            self.instance.clone(),
+        )
+    }
+}

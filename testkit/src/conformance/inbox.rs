@@ -1,0 +1,1 @@
+//! What every inbox must do.

@@ -1,0 +1,1 @@
+//! What every outbox must do.

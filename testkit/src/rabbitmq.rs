@@ -1,0 +1,1 @@
+//! A private RabbitMQ node, with a virtual host a test.

@@ -1,0 +1,24 @@
+//! Waiting for something to become true, with an end.
+
+use std::time::Duration;
+
+/// How long a test waits for what must happen. Far above what it takes, so that only a defect ends it.
+pub const PATIENCE: Duration = Duration::from_secs(60);
+
+/// Asks again and again until `probe` gives a value. Panics with `what` when it does not within [`PATIENCE`].
+pub async fn until<T, F>(what: &str, mut probe: impl FnMut() -> F) -> T
+where
+    F: Future<Output = Option<T>>,
+{
+    let asking = async {
+        loop {
+            if let Some(value) = probe().await {
+                return value;
+            }
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    };
+    tokio::time::timeout(PATIENCE, asking)
+        .await
+        .unwrap_or_else(|_| panic!("not within {PATIENCE:?}: {what}"))
+}
