@@ -11,6 +11,10 @@ mod proto_files;
 
 type Result<T> = std::result::Result<T, Box<dyn std::error::Error>>;
 
+#[allow(
+    clippy::disallowed_methods,
+    reason = "cargo tells a build script its output folder by a variable only"
+)]
 fn main() -> Result<()> {
     println!("cargo::rerun-if-changed=proto");
     println!("cargo::rerun-if-changed=build");

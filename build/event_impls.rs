@@ -20,7 +20,7 @@ pub(crate) enum Error {
         key: String,
         other: String,
     },
-    /// The aggregate id names no singular string field of the message.
+    /// The aggregate id names no field of the message that is a string and always there.
     NoSuchAggregateId { message: String, field: String },
 }
 
@@ -40,7 +40,7 @@ impl std::fmt::Display for Error {
             ),
             Self::NoSuchAggregateId { message, field } => write!(
                 f,
-                "event {message}: aggregate_id {field:?} names no string field of it"
+                "event {message}: aggregate_id {field:?} names no field of it that is one string, neither optional nor in a oneof"
             ),
         }
     }
@@ -128,7 +128,7 @@ fn checked(message: MessageDescriptor, option: &DynamicMessage) -> Result<Event,
     let aggregate_id = text(option, "aggregate_id");
     let is_string = message
         .get_field_by_name(&aggregate_id)
-        .is_some_and(|f| f.kind() == Kind::String && !f.is_list());
+        .is_some_and(|f| f.kind() == Kind::String && !f.is_list() && !f.supports_presence());
     if !is_string {
         return Err(Error::NoSuchAggregateId {
             message: name,

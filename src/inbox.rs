@@ -17,7 +17,7 @@ use crate::{
 
 /// How long it is remembered that an event was handled. It must outlive the oldest message that can
 /// still be redelivered or replayed; dead letters are kept for 30 days.
-pub const DEFAULT_RETENTION: Duration = Duration::from_secs(90 * 24 * 3600);
+pub const DEFAULT_RETENTION: Duration = Duration::from_hours(90 * 24);
 
 /// The effect of one event.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -13,7 +13,7 @@ use std::time::Duration;
 pub const MAX_ATTEMPTS: u32 = 100;
 
 /// Longest wait between two attempts.
-pub const MAX_DELAY: Duration = Duration::from_secs(3600);
+pub const MAX_DELAY: Duration = Duration::from_hours(1);
 
 /// Jitter: the share of a step's wait that each lane takes, in percent. Three lanes break up a
 /// herd; more would multiply queues that are nearly always empty.
@@ -40,7 +40,7 @@ impl Default for RetryPolicy {
             max_attempts: 7,
             first_delay: Duration::from_secs(1),
             multiplier: 4,
-            max_delay: Duration::from_secs(600),
+            max_delay: Duration::from_mins(10),
         }
     }
 }

@@ -85,8 +85,11 @@ mod tests {
     use super::*;
     use crate::{clock::from_unix_millis, context::Context};
 
+    /// What a handler answers to one call.
+    type Step = fn(&[Envelope]) -> Result<Vec<Outcome>, Error>;
+
     /// Handles as its script says, one entry a call.
-    struct Scripted(Mutex<Vec<fn(&[Envelope]) -> Result<Vec<Outcome>, Error>>>);
+    struct Scripted(Mutex<Vec<Step>>);
 
     #[async_trait]
     impl Handler for Scripted {
@@ -110,12 +113,13 @@ mod tests {
         (0..n).map(envelope).collect()
     }
 
-    async fn dispatch(script: Vec<fn(&[Envelope]) -> Result<Vec<Outcome>, Error>>, n: u128) -> Vec<Outcome> {
+    async fn dispatch(script: Vec<Step>, n: u128) -> Vec<Outcome> {
         let handler = Scripted(Mutex::new(script));
         let stop = CancellationToken::new();
         until_handled(&handler, &batch(n), &stop).await.unwrap()
     }
 
+    #[allow(clippy::unnecessary_wraps, reason = "it is a Step")]
     fn all_well(batch: &[Envelope]) -> Result<Vec<Outcome>, Error> {
         Ok(batch.iter().map(|_| Ok(())).collect())
     }

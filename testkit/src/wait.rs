@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 /// How long a test waits for what must happen. Far above what it takes, so that only a defect ends it.
-pub const PATIENCE: Duration = Duration::from_secs(60);
+pub const PATIENCE: Duration = Duration::from_mins(1);
 
 /// Asks again and again until `probe` gives a value. Panics with `what` when it does not within [`PATIENCE`].
 pub async fn until<T, F>(what: &str, mut probe: impl FnMut() -> F) -> T
