@@ -33,8 +33,10 @@ fn main() -> Result<()> {
     let impls = event_impls::generate(&compiler.descriptor_pool())?;
     fs::write(out.join("events.rs"), impls)?;
 
+    let mut config = prost_build::Config::new();
+    config.enable_type_names();
     tonic_prost_build::configure()
         .include_file("contract.rs")
-        .compile_fds(Message::decode(descriptors.as_slice())?)?;
+        .compile_fds_with_config(Message::decode(descriptors.as_slice())?, config)?;
     Ok(())
 }
