@@ -5,6 +5,7 @@
 //! fails takes nobody with it and one fsync serves all.
 
 use std::{
+    panic::{AssertUnwindSafe, catch_unwind},
     path::{Path, PathBuf},
     sync::{Arc, Mutex},
     time::Duration,
@@ -83,7 +84,9 @@ impl Database {
     {
         let (answer, answered) = oneshot::channel();
         let write: Write = Box::new(move |transaction| {
-            let result = in_savepoint(transaction, job).map_err(error);
+            // The savepoint rolls back while a panic unwinds, so the neighbours' work is whole.
+            let result = catch_unwind(AssertUnwindSafe(|| in_savepoint(transaction, job).map_err(error)))
+                .unwrap_or_else(|_| Err(Error::Failed("a write panicked".to_owned())));
             Box::new(move |committed| {
                 // A caller that no longer waits needs no answer.
                 let _ = answer.send(committed.clone().and(result));
@@ -235,6 +238,18 @@ mod tests {
             .await
             .unwrap();
         assert_eq!(count, 3);
+    }
+
+    #[tokio::test]
+    async fn a_write_that_panics_leaves_nothing_and_the_writer_goes_on() {
+        let folder = tempfile::tempdir().unwrap();
+        let database = Database::open(&folder.path().join("t.db"), SCHEMA).unwrap();
+        let panics = database.write(|c| -> rusqlite::Result<()> {
+            c.execute("INSERT INTO t VALUES (1)", [])?;
+            panic!("on purpose")
+        });
+        assert!(matches!(panics.await, Err(Error::Failed(_))));
+        assert_eq!(insert(&database, 1).await.unwrap(), 1);
     }
 
     #[tokio::test]

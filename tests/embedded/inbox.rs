@@ -1,0 +1,119 @@
+//! The inbox on SQLite.
+
+use std::{path::Path, sync::Arc, time::Duration};
+
+use tempfile::TempDir;
+use waybill::{
+    clock::{Clock, ManualClock, SystemClock, from_unix_millis},
+    embedded::{
+        Database, SqliteInbox, inbox,
+        rusqlite::{self, Connection},
+    },
+    inbox::{Entry, Inbox},
+};
+use waybill_testkit::conformance::inbox::{self as suite, Count};
+
+const COUNTERS: &str = "CREATE TABLE counters (name TEXT PRIMARY KEY, n INTEGER NOT NULL) STRICT;";
+
+fn apply(connection: &Connection, effects: &[Count]) -> rusqlite::Result<()> {
+    for effect in effects {
+        connection.execute(
+            "INSERT INTO counters VALUES (?1, 1) ON CONFLICT DO UPDATE SET n = n + 1",
+            [&effect.counter],
+        )?;
+        if effect.fails {
+            return Err(rusqlite::Error::InvalidQuery);
+        }
+    }
+    Ok(())
+}
+
+async fn counted(database: &Database, counter: &str) -> u64 {
+    let counter = counter.to_owned();
+    let sum = database.read(|c| {
+        c.query_row(
+            "SELECT coalesce(sum(n), 0) FROM counters WHERE name = ?1",
+            [counter],
+            |row| row.get::<_, i64>(0),
+        )
+    });
+    sum.await.unwrap().cast_unsigned()
+}
+
+fn open(folder: &Path) -> Database {
+    Database::open(&folder.join("service.db"), &[inbox::SCHEMA, COUNTERS]).unwrap()
+}
+
+fn inbox_of(consumer: &str, database: &Database) -> SqliteInbox<Count> {
+    SqliteInbox::new(database.clone(), consumer, Arc::new(SystemClock), apply)
+}
+
+fn fixture() -> (TempDir, Database) {
+    let folder = tempfile::tempdir().unwrap();
+    let database = open(folder.path());
+    (folder, database)
+}
+
+macro_rules! conforms {
+    ($($check:ident),* $(,)?) => {$(
+        #[tokio::test]
+        async fn $check() {
+            let (_folder, database) = fixture();
+            let inbox = inbox_of("consumer", &database);
+            suite::$check(&inbox, async |counter| counted(&database, counter).await).await;
+        }
+    )*};
+}
+
+conforms!(
+    five_deliveries_count_once,
+    duplicates_in_a_batch_count_once,
+    different_events_add_up,
+    a_failure_leaves_no_trace,
+);
+
+#[tokio::test]
+async fn two_instances_share_the_work() {
+    let (folder, database) = fixture();
+    // Each has a writer of its own, as two processes have.
+    let (one, two) = (
+        inbox_of("consumer", &database),
+        inbox_of("consumer", &open(folder.path())),
+    );
+    suite::two_instances_share_the_work(&one, &two, async |counter| counted(&database, counter).await).await;
+}
+
+#[tokio::test]
+async fn consumers_do_not_hide_events_from_each_other() {
+    let (_folder, database) = fixture();
+    let (one, other) = (inbox_of("one", &database), inbox_of("other", &database));
+    suite::consumers_do_not_hide_events_from_each_other(&one, &other, async |counter| {
+        counted(&database, counter).await
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn records_are_purged_when_they_are_old_enough() {
+    let (_folder, database) = fixture();
+    let clock = Arc::new(ManualClock::new(from_unix_millis(1_700_000_000_000)));
+    let inbox = SqliteInbox::new(database, "consumer", Arc::clone(&clock) as Arc<dyn Clock>, apply);
+    let batch = |from: u128| -> Vec<_> {
+        (from..from + 1500)
+            .map(|n| Entry {
+                event_id: uuid::Uuid::from_u128(n),
+                effect: Count {
+                    counter: "many".to_owned(),
+                    fails: false,
+                },
+            })
+            .collect()
+    };
+    inbox.commit(&batch(0)).await.unwrap();
+    clock.advance(Duration::from_secs(100));
+    inbox.commit(&batch(5000)).await.unwrap();
+    clock.advance(Duration::from_secs(100));
+    assert_eq!(inbox.purge(Duration::from_secs(150)).await.unwrap(), 1500);
+    assert_eq!(inbox.commit(&batch(5000)).await.unwrap(), 0);
+    assert_eq!(inbox.commit(&batch(0)).await.unwrap(), 1500);
+}
