@@ -31,6 +31,8 @@ pub struct Platform {
     pub instance: String,
     /// How often and how soon consumers try again.
     pub retry: RetryPolicy,
+    /// Unacknowledged messages at one consumer; 1 to 2,000.
+    pub prefetch: u16,
 }
 
 /// Where services keep their state, each in a database of its own.
@@ -73,11 +75,16 @@ impl Platform {
         })
     }
 
-    /// A consumer on this platform's broker, with its retry policy.
+    /// The subscription with this platform's retry policy and prefetch.
+    pub fn subscription(&self, subscription: Subscription) -> Subscription {
+        subscription.retrying(self.retry).prefetching(self.prefetch)
+    }
+
+    /// A consumer on this platform's broker, with its retry policy and prefetch.
     pub fn consumer(&self, subscription: Subscription, handler: Arc<dyn Handler>) -> Consumer {
         Consumer::new(
             Arc::clone(&self.broker),
-            subscription.retrying(self.retry),
+            self.subscription(subscription),
             handler,
             Arc::clone(&self.clock),
             self.instance.clone(),

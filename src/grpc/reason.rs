@@ -27,5 +27,22 @@ pub const CONCURRENT_CHANGE: &str = "CONCURRENT_CHANGE";
 pub const NOTIFICATION_NOT_FOUND: &str = "NOTIFICATION_NOT_FOUND";
 /// The database cannot be reached; the same request may succeed later. UNAVAILABLE.
 pub const STORE_UNAVAILABLE: &str = "STORE_UNAVAILABLE";
+/// The request's bytes are not the message that the method takes. INVALID_ARGUMENT.
+pub const MALFORMED_MESSAGE: &str = "MALFORMED_MESSAGE";
+/// A message is larger than the server takes. RESOURCE_EXHAUSTED.
+pub const MESSAGE_TOO_LARGE: &str = "MESSAGE_TOO_LARGE";
+/// There is no such method, or the message is compressed in a way not known here. UNIMPLEMENTED.
+pub const METHOD_UNKNOWN: &str = "METHOD_UNKNOWN";
+/// Health or reflection was asked for a name that is not served here. NOT_FOUND.
+pub const NAME_UNKNOWN: &str = "NAME_UNKNOWN";
+/// The client's deadline passed, or the time that the server gives a call. Whether the call took
+/// effect is not known. DEADLINE_EXCEEDED.
+pub const DEADLINE_EXCEEDED: &str = "DEADLINE_EXCEEDED";
+/// More calls are under way than one instance serves; this one was not begun. UNAVAILABLE.
+pub const OVERLOADED: &str = "OVERLOADED";
+/// The server is stopping and ended the stream; another instance goes on with it. UNAVAILABLE.
+pub const SERVER_STOPPING: &str = "SERVER_STOPPING";
+/// The call was refused without a reason of its own; the code tells all there is. Any code.
+pub const UNSPECIFIED: &str = "UNSPECIFIED";
 /// Something is wrong here; the logs tell under the correlation id. INTERNAL.
 pub const INTERNAL: &str = "INTERNAL";

@@ -1,0 +1,58 @@
+//! One log line a call, when it has ended, however it ended.
+
+use std::time::Instant;
+
+use tonic::Code;
+use tracing::{Span, debug, error, error_span, info, warn};
+
+/// Longest method that is logged, in bytes: a caller may ask for any path.
+const MAX_METHOD_BYTES: usize = 128;
+
+/// Paths of health and reflection. What probes ask every second is logged at debug level.
+const PROBES: &str = "/grpc.";
+
+/// A call under way. Dropping it writes the line: if it has not ended, its client has gone.
+#[derive(Debug)]
+pub(super) struct Record {
+    /// At the highest level, so that even a terse log tells which call a line belongs to.
+    span: Span,
+    started: Instant,
+    is_probe: bool,
+    code: Code,
+}
+
+impl Record {
+    /// A call of the method at `path` that starts now.
+    pub(super) fn start(path: &str, correlation_id: &str) -> Self {
+        let method = &path[..path.floor_char_boundary(MAX_METHOD_BYTES)];
+        Self {
+            span: error_span!("call", method, correlation_id),
+            started: Instant::now(),
+            is_probe: path.starts_with(PROBES),
+            code: Code::Cancelled,
+        }
+    }
+
+    /// In which the call's own log lines stand.
+    pub(super) fn span(&self) -> Span {
+        self.span.clone()
+    }
+
+    /// The call ended with `code`.
+    pub(super) fn end(mut self, code: Code) {
+        self.code = code;
+    }
+}
+
+impl Drop for Record {
+    fn drop(&mut self) {
+        let _in_span = self.span.enter();
+        let (code, latency_ms) = (self.code, self.started.elapsed().as_secs_f64() * 1e3);
+        match code {
+            Code::Internal | Code::Unknown | Code::DataLoss => error!(?code, latency_ms, "call failed"),
+            Code::Unavailable | Code::DeadlineExceeded => warn!(?code, latency_ms, "call failed"),
+            _ if self.is_probe => debug!(?code, latency_ms, "call ended"),
+            _ => info!(?code, latency_ms, "call ended"),
+        }
+    }
+}
