@@ -1,6 +1,32 @@
 //! Adapters for MongoDB: outbox and inbox on one database per service.
+//!
+//! **Ids.** An aggregate's `_id` is a string, for a UUID its hyphenated lower-case form: what stands
+//! in events, URLs and logs is what one looks for in the database, and the owner of an
+//! [outbox entry](crate::outbox::Entry) is that string.
+//!
+//! **Writing an order and its events.** The repository sets the field [`outbox::FIELD`] of the
+//! aggregate's document to [`outbox::to_bson`] of the entries, in its one `insert_one` or
+//! `replace_one`; an update adds them with `$push: {outbox: {$each: …}}`. Entries that are there
+//! must stay, in their order.
+//!
+//! **Indexes.** A platform starts while its database is away, so indexes are made when the database
+//! can first be reached: a service gives those of its adapters to [`until_ensured`], in the background.
+//! A repository whose correctness needs an index (a unique one) also awaits [`Indexes::ensure`]
+//! before it writes, which costs nothing once they are there.
+//!
+//! **Topology.** Outboxes work on any MongoDB, a sharded one included. Inboxes need transactions, so
+//! a replica set; one node is enough for one.
 
 mod database;
+mod error;
+pub mod inbox;
+mod indexes;
+mod message;
+pub mod outbox;
 
-pub use database::{Client, Database, store_error};
+pub use database::{Client, DEFAULT_PREFIX, Database};
+pub use error::{is_duplicate_key, store_error};
+pub use inbox::{MongoEffects, MongoInbox};
+pub use indexes::{Indexes, until_ensured};
+pub use outbox::MongoOutbox;
 pub use {bson, mongodb};

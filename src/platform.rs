@@ -40,7 +40,7 @@ pub struct Platform {
 pub enum Databases {
     /// In SQLite files, `{service}.db`, in this folder.
     Sqlite(PathBuf),
-    /// In MongoDB databases called `waybill_{service}`.
+    /// In MongoDB databases, `{prefix}_{service}`; the prefix is the URL's path, by default `waybill`.
     Mongo(mongo::Client),
 }
 
@@ -71,7 +71,7 @@ impl Platform {
                 let path = folder.join(format!("{service}.db"));
                 Database::Sqlite(embedded::Database::open(&path, migrations)?)
             }
-            Databases::Mongo(client) => Database::Mongo(client.database(&format!("waybill_{service}"))),
+            Databases::Mongo(client) => Database::Mongo(client.database(service)),
         })
     }
 

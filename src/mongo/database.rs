@@ -4,11 +4,14 @@ use std::time::Duration;
 
 use mongodb::{
     bson::doc,
-    error::{Error as DriverError, ErrorKind, RETRYABLE_WRITE_ERROR, TRANSIENT_TRANSACTION_ERROR},
     options::{Acknowledgment, ClientOptions, WriteConcern},
 };
 
-use crate::store::{Error, Result};
+use super::store_error;
+use crate::store::Result;
+
+/// What the names of databases start with, where the URL does not say it.
+pub const DEFAULT_PREFIX: &str = "waybill";
 
 /// How long a call looks for a server that can take it before it answers that there is none: a
 /// caller waits, and a primary that steps down is replaced within seconds.
@@ -20,18 +23,25 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(3);
 /// Connections to one server at the same time.
 const MAX_POOL_SIZE: u32 = 64;
 
+/// How long a write waits for a majority. Beyond it nobody knows whether the write lasts, and
+/// without it a primary that lost its majority would hold calls for ever.
+const WRITE_TIMEOUT: Duration = Duration::from_secs(5);
+
 /// A MongoDB deployment. Clones share its connections.
 #[derive(Debug, Clone)]
-pub struct Client(mongodb::Client);
+pub struct Client {
+    driver: mongodb::Client,
+    prefix: String,
+}
 
 impl Client {
     /// A client of the deployment at `url`. It connects when first used, and again whenever it must.
     ///
     /// Writes are acknowledged by a majority and journaled: what was answered survives the primary.
+    /// The URL's path is the prefix of database names, by default [`DEFAULT_PREFIX`]; as in every
+    /// MongoDB URL it is also where the user is looked for, unless `authSource` says otherwise.
     pub async fn new(url: &str) -> Result<Self> {
-        let mut options = ClientOptions::parse(url)
-            .await
-            .map_err(|e| Error::Failed(e.to_string()))?;
+        let mut options = ClientOptions::parse(url).await.map_err(store_error)?;
         options.app_name.get_or_insert_with(|| "waybill".to_owned());
         options
             .server_selection_timeout
@@ -42,16 +52,20 @@ impl Client {
             let mut durable = WriteConcern::default();
             durable.w = Some(Acknowledgment::Majority);
             durable.journal = Some(true);
+            durable.w_timeout = Some(WRITE_TIMEOUT);
             durable
         });
-        mongodb::Client::with_options(options)
-            .map(Self)
-            .map_err(store_error)
+        let prefix = options.default_database.clone();
+        let driver = mongodb::Client::with_options(options).map_err(store_error)?;
+        Ok(Self {
+            driver,
+            prefix: prefix.unwrap_or_else(|| DEFAULT_PREFIX.to_owned()),
+        })
     }
 
-    /// The database of that name.
-    pub fn database(&self, name: &str) -> Database {
-        Database(self.0.database(name))
+    /// The database of a service, `{prefix}_{service}`.
+    pub fn database(&self, service: &str) -> Database {
+        Database(self.driver.database(&format!("{}_{service}", self.prefix)))
     }
 }
 
@@ -77,22 +91,5 @@ impl Database {
             .await
             .map(drop)
             .map_err(store_error)
-    }
-}
-
-/// What a store's callers hear of a driver's error.
-pub fn store_error(error: DriverError) -> Error {
-    let transient = matches!(
-        *error.kind,
-        ErrorKind::Io(_)
-            | ErrorKind::ServerSelection { .. }
-            | ErrorKind::ConnectionPoolCleared { .. }
-            | ErrorKind::DnsResolve { .. }
-    ) || error.contains_label(RETRYABLE_WRITE_ERROR)
-        || error.contains_label(TRANSIENT_TRANSACTION_ERROR);
-    if transient {
-        Error::Unavailable(error.to_string())
-    } else {
-        Error::Failed(error.to_string())
     }
 }

@@ -1,14 +1,18 @@
-//! A server process that ends with the test that started it, however that ends.
+//! A server process, and its folder, that end with the test that started them, however that ends.
 
 use std::{
     io,
     net::TcpListener,
+    path::{Path, PathBuf},
     process::{Child, Command, Stdio},
 };
 
+use tempfile::TempDir;
+
 /// Waits for its input to close, which happens at the latest when the test process dies, and then
 /// ends the server, whose command line is its arguments.
-const KEEPER: &str = r#""$@" </dev/null & server=$!; cat >/dev/null; kill -9 $server; wait $server"#;
+const KEEPER: &str =
+    r#""$@" </dev/null & server=$!; cat >/dev/null; { kill -9 $server; wait $server; } 2>/dev/null"#;
 
 /// A running server. Dropping it ends the process (not gently: tests want to know what survives).
 #[derive(Debug)]
@@ -43,6 +47,43 @@ impl Drop for Server {
     fn drop(&mut self) {
         drop(self.keeper.stdin.take());
         let _ = self.keeper.wait();
+    }
+}
+
+/// Waits for its input to close, then removes the folder, which a server that is being killed at
+/// this moment may still write to.
+const REMOVER: &str = r#"cat >/dev/null; for try in 1 2 3; do rm -rf "$1" && exit; sleep 1; done"#;
+
+/// A folder that is removed when it is dropped, and at the latest when the test process ends: what
+/// lives in a `static` is never dropped.
+#[derive(Debug)]
+pub struct Folder {
+    path: PathBuf,
+    remover: Child,
+}
+
+impl Folder {
+    /// A new, empty folder whose name starts with `prefix`.
+    pub fn new(prefix: &str) -> io::Result<Self> {
+        let path = TempDir::with_prefix(prefix)?.keep();
+        let remover = Command::new("sh")
+            .args(["-c", REMOVER, "remover"])
+            .arg(&path)
+            .stdin(Stdio::piped())
+            .spawn()?;
+        Ok(Self { path, remover })
+    }
+
+    /// Where it is.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+}
+
+impl Drop for Folder {
+    fn drop(&mut self) {
+        drop(self.remover.stdin.take());
+        let _ = self.remover.wait();
     }
 }
 

@@ -1,0 +1,222 @@
+//! The inbox: effects, and the record that their events were handled, in one transaction.
+//!
+//! What is usual, a batch of new events, takes three round trips: insert the records, apply the
+//! effects, commit. A record that is there already fails the insert; then one query finds which
+//! events are new, and the transaction starts again with those.
+
+use std::{collections::HashSet, sync::Arc, time::Duration};
+
+use async_trait::async_trait;
+use futures::TryStreamExt;
+use mongodb::{
+    ClientSession, Collection, IndexModel,
+    bson::{DateTime, Document, doc},
+    error::{
+        Error as DriverError, Result as DriverResult, TRANSIENT_TRANSACTION_ERROR,
+        UNKNOWN_TRANSACTION_COMMIT_RESULT,
+    },
+    options::{IndexOptions, ReadConcern},
+};
+use uuid::Uuid;
+
+use super::{Database, Indexes, error::is_away, is_duplicate_key, store_error};
+use crate::{
+    clock::{Clock, unix_millis},
+    inbox::{DEFAULT_RETENTION, Entry, Inbox},
+    store::{Error, Result},
+};
+
+/// The collection of records; its `_id` is `{consumer}/{event id}`.
+const COLLECTION: &str = "inbox";
+
+/// How often a transaction is tried: enough for several instances that change the same documents
+/// to get out of each other's way.
+const MAX_ATTEMPTS: u32 = 10;
+
+/// First pause between attempts; it doubles. All of them together take at most 5.1 s.
+const FIRST_PAUSE: Duration = Duration::from_millis(5);
+
+/// Applies effects in a transaction.
+#[async_trait]
+pub trait MongoEffects<E>: Send + Sync + 'static {
+    /// Applies `effects`, of which there is at least one, with `session`, best by one bulk write.
+    /// The driver's errors are handed on as they are: they say whether the transaction may be tried
+    /// again, in which this is called again.
+    async fn apply(&self, session: &mut ClientSession, effects: &[&E]) -> DriverResult<()>;
+}
+
+/// The inbox of one consumer.
+pub struct MongoInbox<E> {
+    records: Collection<Document>,
+    consumer: String,
+    clock: Arc<dyn Clock>,
+    effects: Arc<dyn MongoEffects<E>>,
+    indexes: Indexes,
+}
+
+/// Why a transaction did not commit.
+enum Abort {
+    /// A record was there already.
+    Handled,
+    /// Anything else.
+    Failed(DriverError),
+}
+
+impl<E> MongoInbox<E> {
+    /// The inbox of `consumer` (its queue's name) in `database`, whose effects `effects` applies.
+    pub fn new(
+        database: &Database,
+        consumer: impl Into<String>,
+        clock: Arc<dyn Clock>,
+        effects: Arc<dyn MongoEffects<E>>,
+    ) -> Self {
+        let records = database.collection(COLLECTION);
+        Self {
+            indexes: expiring(&records, DEFAULT_RETENTION),
+            records,
+            consumer: consumer.into(),
+            clock,
+            effects,
+        }
+    }
+
+    /// Remembers handled events for `retention` instead, which all inboxes of a database must agree
+    /// on. An index that was made for another must be dropped first.
+    #[must_use]
+    pub fn remembering(mut self, retention: Duration) -> Self {
+        self.indexes = expiring(&self.records, retention);
+        self
+    }
+
+    /// What it needs to forget events after the retention.
+    pub fn indexes(&self) -> Indexes {
+        self.indexes.clone()
+    }
+
+    fn key(&self, event_id: Uuid) -> String {
+        format!("{}/{event_id}", self.consumer)
+    }
+}
+
+impl<E: Send + Sync + 'static> MongoInbox<E> {
+    async fn transact(&self, entries: &[&Entry<E>]) -> std::result::Result<(), Abort> {
+        let client = self.records.client();
+        let mut session = client.start_session().await.map_err(Abort::Failed)?;
+        session.start_transaction().await.map_err(Abort::Failed)?;
+        let applied = self.apply(&mut session, entries).await;
+        if applied.is_err() {
+            // Where aborting fails too, the server ends the transaction by itself.
+            let _ = session.abort_transaction().await;
+            return applied;
+        }
+        commit(&mut session).await.map_err(Abort::Failed)
+    }
+
+    async fn apply(
+        &self,
+        session: &mut ClientSession,
+        entries: &[&Entry<E>],
+    ) -> std::result::Result<(), Abort> {
+        let handled = DateTime::from_millis(unix_millis(self.clock.now()));
+        let records = entries
+            .iter()
+            .map(|entry| doc! {"_id": self.key(entry.event_id), "handled": handled});
+        match self.records.insert_many(records).session(&mut *session).await {
+            Ok(_) => {}
+            Err(error) if is_duplicate_key(&error) => return Err(Abort::Handled),
+            Err(error) => return Err(Abort::Failed(error)),
+        }
+        let effects: Vec<_> = entries.iter().map(|entry| &entry.effect).collect();
+        self.effects.apply(session, &effects).await.map_err(Abort::Failed)
+    }
+
+    /// Those of `entries` that have no record which a majority holds. (One that could still be
+    /// rolled back must not stop an event from being handled.)
+    async fn unhandled<'a>(&self, entries: Vec<&'a Entry<E>>) -> Result<Vec<&'a Entry<E>>> {
+        let keys: Vec<_> = entries.iter().map(|entry| self.key(entry.event_id)).collect();
+        let records: Vec<Document> = self
+            .records
+            .find(doc! {"_id": {"$in": keys}})
+            .read_concern(ReadConcern::majority())
+            .projection(doc! {"_id": 1})
+            .await
+            .map_err(store_error)?
+            .try_collect()
+            .await
+            .map_err(store_error)?;
+        let handled: HashSet<_> = records.iter().filter_map(|r| r.get_str("_id").ok()).collect();
+        let is_new = |entry: &&Entry<E>| !handled.contains(self.key(entry.event_id).as_str());
+        Ok(entries.into_iter().filter(is_new).collect())
+    }
+}
+
+#[async_trait]
+impl<E: Send + Sync + 'static> Inbox<E> for MongoInbox<E> {
+    async fn commit(&self, entries: &[Entry<E>]) -> Result<usize> {
+        let mut seen = HashSet::new();
+        let mut entries: Vec<_> = entries.iter().filter(|e| seen.insert(e.event_id)).collect();
+        let mut in_the_way = Error::Unavailable("others are handling the same events".to_owned());
+        for attempt in 1..=MAX_ATTEMPTS {
+            if entries.is_empty() {
+                return Ok(0);
+            }
+            match self.transact(&entries).await {
+                Ok(()) => return Ok(entries.len()),
+                Err(Abort::Handled) => {
+                    let tried = entries.len();
+                    entries = self.unhandled(entries).await?;
+                    if entries.len() < tried {
+                        continue;
+                    }
+                }
+                Err(Abort::Failed(error)) if may_try_again(&error) => in_the_way = store_error(error),
+                Err(Abort::Failed(error)) => return Err(store_error(error)),
+            }
+            pause(attempt).await;
+        }
+        Err(in_the_way)
+    }
+}
+
+/// Commits, asking again while it is not known whether it did.
+async fn commit(session: &mut ClientSession) -> DriverResult<()> {
+    let mut attempt = 1;
+    loop {
+        match session.commit_transaction().await {
+            Err(error)
+                if error.contains_label(UNKNOWN_TRANSACTION_COMMIT_RESULT)
+                    && !is_away(&error)
+                    && attempt < MAX_ATTEMPTS =>
+            {
+                pause(attempt).await;
+                attempt += 1;
+            }
+            result => return result,
+        }
+    }
+}
+
+/// Whether the transaction did not take effect and may when it is tried again: it was in the way of
+/// another, or two upserts made the same document.
+fn may_try_again(error: &DriverError) -> bool {
+    (error.contains_label(TRANSIENT_TRANSACTION_ERROR) && !is_away(error)) || is_duplicate_key(error)
+}
+
+/// Waits before the attempt after `attempt`, a random time so that two do not meet again.
+async fn pause(attempt: u32) {
+    let longest = FIRST_PAUSE * 2_u32.pow(attempt - 1);
+    tokio::time::sleep(longest.mul_f64(fastrand::f64())).await;
+}
+
+fn expiring(records: &Collection<Document>, retention: Duration) -> Indexes {
+    let handled = IndexModel::builder()
+        .keys(doc! {"handled": 1})
+        .options(
+            IndexOptions::builder()
+                .name("retention".to_owned())
+                .expire_after(retention)
+                .build(),
+        )
+        .build();
+    Indexes::new(records.clone(), vec![handled])
+}

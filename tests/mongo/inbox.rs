@@ -1,0 +1,106 @@
+//! The inbox.
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use waybill::{
+    clock::SystemClock,
+    mongo::{
+        Database, MongoEffects, MongoInbox,
+        bson::{Document, doc},
+        mongodb::{
+            ClientSession, Collection,
+            error::{Error, Result},
+            options::{UpdateOneModel, WriteModel},
+        },
+    },
+};
+use waybill_testkit::conformance::inbox::{self as conformance, Count};
+
+use crate::fixture;
+
+/// Counters, counted up by one bulk write.
+pub(crate) struct Counters(Collection<Document>);
+
+impl Counters {
+    pub(crate) fn of(database: &Database) -> Self {
+        Self(database.collection("counters"))
+    }
+
+    /// A counter, 0 when there is none.
+    pub(crate) async fn counted(&self, counter: &str) -> u64 {
+        let counter = self.0.find_one(doc! {"_id": counter}).await.unwrap();
+        counter.map_or(0, |c| u64::try_from(c.get_i64("n").unwrap()).unwrap())
+    }
+}
+
+#[async_trait]
+impl MongoEffects<Count> for Counters {
+    async fn apply(&self, session: &mut ClientSession, effects: &[&Count]) -> Result<()> {
+        let add_one = |effect: &&Count| -> WriteModel {
+            UpdateOneModel::builder()
+                .namespace(self.0.namespace())
+                .filter(doc! {"_id": &effect.counter})
+                .update(doc! {"$inc": {"n": 1_i64}})
+                .upsert(true)
+                .build()
+                .into()
+        };
+        self.0
+            .client()
+            .bulk_write(effects.iter().map(add_one))
+            .session(session)
+            .await?;
+        match effects.iter().find(|effect| effect.fails) {
+            Some(_) => Err(Error::custom("told to fail".to_owned())),
+            None => Ok(()),
+        }
+    }
+}
+
+/// The inbox of a consumer.
+pub(crate) fn inbox(database: &Database, consumer: &str) -> MongoInbox<Count> {
+    let effects = Arc::new(Counters::of(database));
+    MongoInbox::new(database, consumer, Arc::new(SystemClock), effects)
+}
+
+/// Runs checks of the suite, each on a database of its own.
+macro_rules! conformance {
+    ($($check:ident),*) => {$(
+        #[tokio::test]
+        async fn $check() {
+            let database = fixture::database().await;
+            let inbox = inbox(&database, "consumer");
+            inbox.indexes().ensure().await.unwrap();
+            let counters = Counters::of(&database);
+            conformance::$check(&inbox, async |counter: &str| counters.counted(counter).await).await;
+        }
+    )*};
+}
+
+conformance!(
+    five_deliveries_count_once,
+    duplicates_in_a_batch_count_once,
+    different_events_add_up,
+    a_failure_leaves_no_trace
+);
+
+#[tokio::test]
+async fn two_instances_share_the_work() {
+    let database = fixture::database().await;
+    let (one, two) = (inbox(&database, "consumer"), inbox(&database, "consumer"));
+    let counters = Counters::of(&database);
+    conformance::two_instances_share_the_work(&one, &two, async |counter: &str| {
+        counters.counted(counter).await
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn consumers_do_not_hide_events_from_each_other() {
+    let database = fixture::database().await;
+    let (one, other) = (inbox(&database, "one"), inbox(&database, "other"));
+    let counters = Counters::of(&database);
+    let counted = async |counter: &str| counters.counted(counter).await;
+    conformance::consumers_do_not_hide_events_from_each_other(&one, &other, counted).await;
+}
