@@ -6,10 +6,7 @@ use std::time::Duration;
 pub const PATIENCE: Duration = Duration::from_mins(1);
 
 /// Asks again and again until `probe` gives a value. Panics with `what` when it does not within [`PATIENCE`].
-pub async fn until<T, F>(what: &str, mut probe: impl FnMut() -> F) -> T
-where
-    F: Future<Output = Option<T>>,
-{
+pub async fn until<T>(what: &str, mut probe: impl AsyncFnMut() -> Option<T>) -> T {
     let asking = async {
         loop {
             if let Some(value) = probe().await {
