@@ -1,0 +1,108 @@
+//! Contacts in MongoDB.
+
+use async_trait::async_trait;
+use bson::doc;
+use futures::TryStreamExt;
+use mongodb::{
+    Collection,
+    options::{UpdateModifications, UpdateOneModel, WriteModel},
+};
+use serde::{Deserialize, Serialize};
+use uuid::Uuid;
+use waybill::{
+    mongo::{Database, store_error},
+    store::Result,
+};
+
+use super::{bson_uuid, bson_uuids};
+use crate::{domain::contact::Contact, ports::contacts::Contacts};
+
+const COLLECTION: &str = "contacts";
+
+/// Contacts in a MongoDB collection, by user id.
+#[derive(Debug, Clone)]
+pub struct MongoContacts {
+    client: mongodb::Client,
+    contacts: Collection<ContactDocument>,
+}
+
+#[derive(Debug, Clone, Serialize, Deserialize)]
+struct ContactDocument {
+    #[serde(rename = "_id")]
+    user_id: bson::Uuid,
+    email: String,
+    display_name: String,
+    version: i64,
+}
+
+impl MongoContacts {
+    /// Contacts in `database`.
+    pub fn new(database: &Database) -> Self {
+        Self {
+            client: database.client().clone(),
+            contacts: database.collection(COLLECTION),
+        }
+    }
+
+    /// Replaces what is known of the user if that is older. One equality on `_id` is the whole filter:
+    /// when two upserts of a new user meet, the server itself then repeats the second as an update.
+    fn save_if_newer(&self, contact: &Contact) -> WriteModel {
+        let user_id = bson_uuid(contact.user_id);
+        let new = doc! {
+            "_id": user_id,
+            "email": &contact.email,
+            "display_name": &contact.display_name,
+            "version": contact.version,
+        };
+        let is_newer = doc! {"$lt": [{"$ifNull": ["$version", 0]}, contact.version]};
+        // `$literal`, or a name that starts with `$` would be read as a field.
+        let replace = doc! {"$replaceWith": {"$cond": [is_newer, {"$literal": new}, "$$ROOT"]}};
+        UpdateOneModel::builder()
+            .namespace(self.contacts.namespace())
+            .filter(doc! {"_id": user_id})
+            .update(UpdateModifications::Pipeline(vec![replace]))
+            .upsert(true)
+            .build()
+            .into()
+    }
+}
+
+#[async_trait]
+impl Contacts for MongoContacts {
+    async fn save(&self, contacts: &[Contact]) -> Result<()> {
+        let models: Vec<_> = contacts
+            .iter()
+            .map(|contact| self.save_if_newer(contact))
+            .collect();
+        self.client
+            .bulk_write(models)
+            .ordered(false)
+            .await
+            .map(drop)
+            .map_err(store_error)
+    }
+
+    async fn find(&self, user_ids: &[Uuid]) -> Result<Vec<Contact>> {
+        let found = self
+            .contacts
+            .find(doc! {"_id": {"$in": bson_uuids(user_ids)}})
+            .await
+            .map_err(store_error)?;
+        found
+            .map_ok(Contact::from)
+            .try_collect()
+            .await
+            .map_err(store_error)
+    }
+}
+
+impl From<ContactDocument> for Contact {
+    fn from(document: ContactDocument) -> Self {
+        Self {
+            user_id: Uuid::from_bytes(document.user_id.bytes()),
+            email: document.email,
+            display_name: document.display_name,
+            version: document.version,
+        }
+    }
+}

@@ -1,0 +1,194 @@
+//! Tells users what happened to their orders: each thing once.
+//!
+//! Look up what was told already, look up whom to tell, send, and record what was sent. The record is
+//! what makes a repeat harmless. Between a server's word that it has a mail and the record lies the
+//! one gap that no mail system can close: a crash there repeats the mail, under the same Message-ID.
+
+use std::{
+    collections::{HashMap, HashSet},
+    sync::{Arc, Mutex},
+};
+
+use futures::{StreamExt, stream};
+use uuid::Uuid;
+use waybill::{
+    clock::Clock,
+    failure::{Failure, Outcome},
+    store::Result,
+};
+
+use crate::{
+    domain::{
+        contact::Contact,
+        mail::Mail,
+        notice::Notice,
+        notification::{Kind, Notification},
+    },
+    ports::{
+        contacts::Contacts,
+        mailer::{self, Mailer},
+        notifications::Notifications,
+    },
+};
+
+/// Mails on their way at the same time, and so connections to the mail server: enough to hide its
+/// latency, few enough for servers that limit connections a client (10 to 20 are common).
+pub const MAX_SENDING: usize = 8;
+
+/// The use case.
+pub struct Notify {
+    contacts: Arc<dyn Contacts>,
+    notifications: Arc<dyn Notifications>,
+    mailer: Arc<dyn Mailer>,
+    clock: Arc<dyn Clock>,
+    message_id_domain: String,
+    /// Sent, and not recorded yet. It outlives a call that could not record, so that the batch does
+    /// not go out again when it is offered again. At most one batch: nothing is sent while some wait.
+    unrecorded: Mutex<Vec<Notification>>,
+}
+
+/// What one batch knows.
+struct Batch {
+    told: HashSet<(Uuid, Kind)>,
+    contacts: HashMap<Uuid, Contact>,
+    /// Why the mailer cannot be reached, once that is known: the rest of the batch need not try, or
+    /// every mail would wait for a timeout of its own.
+    outage: Mutex<Option<mailer::Error>>,
+}
+
+impl Notify {
+    /// Sends through `mailer`. Message-IDs end in `message_id_domain`.
+    pub fn new(
+        contacts: Arc<dyn Contacts>,
+        notifications: Arc<dyn Notifications>,
+        mailer: Arc<dyn Mailer>,
+        clock: Arc<dyn Clock>,
+        message_id_domain: impl Into<String>,
+    ) -> Self {
+        Self {
+            contacts,
+            notifications,
+            mailer,
+            clock,
+            message_id_domain: message_id_domain.into(),
+            unrecorded: Mutex::default(),
+        }
+    }
+
+    /// Tells what has not been told yet. The outcomes stand in the order of `notices`. Notices of one
+    /// order are told in their order. A confirmation is not sent after a cancellation was.
+    pub async fn notify(&self, notices: &[Notice]) -> Result<Vec<Outcome>> {
+        self.record_sent().await?;
+        let batch = self.look_up(notices).await?;
+        let mut of_order: HashMap<Uuid, Vec<usize>> = HashMap::new();
+        for (index, notice) in notices.iter().enumerate() {
+            of_order.entry(notice.order_id).or_default().push(index);
+        }
+        let tell = |indices: Vec<usize>| self.tell_in_order(notices, indices, &batch);
+        let mut outcomes: Vec<(usize, Outcome)> = stream::iter(of_order.into_values().map(tell))
+            .buffer_unordered(MAX_SENDING)
+            .flat_map(stream::iter)
+            .collect()
+            .await;
+        self.record_sent().await?;
+        outcomes.sort_unstable_by_key(|(index, _)| *index);
+        Ok(outcomes.into_iter().map(|(_, outcome)| outcome).collect())
+    }
+
+    async fn look_up(&self, notices: &[Notice]) -> Result<Batch> {
+        let orders = distinct(notices.iter().map(|notice| notice.order_id));
+        let records = self.notifications.about(&orders).await?;
+        let told: HashSet<_> = records.iter().map(|n| (n.order_id, n.kind)).collect();
+        let open = |notice: &&Notice| !told.contains(&(notice.order_id, notice.kind));
+        let users = distinct(notices.iter().filter(open).map(|notice| notice.user_id));
+        let contacts = match users.as_slice() {
+            [] => Vec::new(),
+            users => self.contacts.find(users).await?,
+        };
+        Ok(Batch {
+            told,
+            contacts: contacts.into_iter().map(|c| (c.user_id, c)).collect(),
+            outage: Mutex::default(),
+        })
+    }
+
+    /// Tells what `indices` point at, all of one order.
+    async fn tell_in_order(
+        &self,
+        notices: &[Notice],
+        indices: Vec<usize>,
+        batch: &Batch,
+    ) -> Vec<(usize, Outcome)> {
+        let is_told = |notice: &Notice, kind| batch.told.contains(&(notice.order_id, kind));
+        let mut told_now = HashSet::new();
+        let mut outcomes = Vec::with_capacity(indices.len());
+        for index in indices {
+            let notice = &notices[index];
+            let told = |kind| told_now.contains(&kind) || is_told(notice, kind);
+            let outcome = if told(notice.kind) {
+                Ok(())
+            } else if notice.kind == Kind::Confirmation && told(Kind::Cancellation) {
+                self.remember(Notification::superseded(notice, self.clock.now()));
+                Ok(())
+            } else {
+                self.send(notice, batch).await
+            };
+            if outcome.is_ok() {
+                told_now.insert(notice.kind);
+            }
+            outcomes.push((index, outcome));
+        }
+        outcomes
+    }
+
+    async fn send(&self, notice: &Notice, batch: &Batch) -> Outcome {
+        let contact = batch.contacts.get(&notice.user_id).ok_or_else(|| {
+            let text = format!("no contact of user {} is known yet", notice.user_id);
+            Failure::transient("CONTACT_UNKNOWN", text)
+        })?;
+        if let Some(outage) = locked(&batch.outage).clone() {
+            return Err(failure(outage));
+        }
+        let mail = Mail::new(notice, contact, &self.message_id_domain);
+        if let Err(error) = self.mailer.send(&mail).await {
+            if let mailer::Error::Unavailable(_) = error {
+                *locked(&batch.outage) = Some(error.clone());
+            }
+            return Err(failure(error));
+        }
+        tracing::debug!(notification_id = %notice.event_id, order_id = %notice.order_id, "mail sent");
+        self.remember(Notification::sent(notice, mail.message_id, self.clock.now()));
+        Ok(())
+    }
+
+    fn remember(&self, notification: Notification) {
+        locked(&self.unrecorded).push(notification);
+    }
+
+    async fn record_sent(&self) -> Result<()> {
+        let sent = locked(&self.unrecorded).clone();
+        if !sent.is_empty() {
+            self.notifications.record(&sent).await?;
+            let recorded: HashSet<_> = sent.iter().map(|n| n.id).collect();
+            locked(&self.unrecorded).retain(|n| !recorded.contains(&n.id));
+        }
+        Ok(())
+    }
+}
+
+fn failure(error: mailer::Error) -> Failure {
+    let text = error.to_string();
+    match error {
+        mailer::Error::Unavailable(_) => Failure::transient("MAIL_UNAVAILABLE", text),
+        mailer::Error::NotAccepted(_) => Failure::transient("MAIL_NOT_ACCEPTED", text),
+        mailer::Error::Rejected(_) => Failure::permanent("MAIL_REJECTED", text),
+    }
+}
+
+fn distinct(ids: impl Iterator<Item = Uuid>) -> Vec<Uuid> {
+    ids.collect::<HashSet<_>>().into_iter().collect()
+}
+
+fn locked<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
+    mutex.lock().expect("no holder of the lock can panic")
+}

@@ -1,0 +1,90 @@
+//! Puts the service together.
+
+use std::sync::Arc;
+
+use tokio_util::sync::CancellationToken;
+use waybill::{
+    contract::{
+        notification::v1::notification_service_server::NotificationServiceServer,
+        order::v1::{OrderCancelled, OrderCreated},
+        user::v1::{UserContactChanged, UserRegistered},
+    },
+    platform::{Database, Platform},
+    service::Service,
+    store::Result,
+    topology::Subscription,
+};
+
+use crate::{
+    adapters::{
+        events::{ContactsHandler, MailHandler},
+        grpc::NotificationApi,
+        mail::{FileMailer, SmtpMailer},
+        mongo::{self, MongoContacts, MongoNotifications},
+        sqlite::{self, SqliteContacts, SqliteNotifications},
+    },
+    app::notify::Notify,
+    ports::{contacts::Contacts, mailer::Mailer, notifications::Notifications},
+    settings::{MailSettings, MailTarget},
+};
+
+/// Short name of the service.
+const NAME: &str = "notification";
+
+/// The queues that the service consumes. Contacts have one of their own, so that a mail server that
+/// is down does not keep addresses from becoming known.
+pub fn subscriptions() -> Vec<Subscription> {
+    vec![contacts_queue(), mail_queue()]
+}
+
+fn contacts_queue() -> Subscription {
+    Subscription::new("waybill.notification.contacts")
+        .to::<UserRegistered>()
+        .to::<UserContactChanged>()
+}
+
+fn mail_queue() -> Subscription {
+    Subscription::new("waybill.notification.mail")
+        .to::<OrderCreated>()
+        .to::<OrderCancelled>()
+}
+
+/// The service on `platform`, mailing as `mail` says. It starts while database, broker and mail
+/// server are away. Must be called, and dropped, inside a tokio runtime.
+pub async fn service(platform: &Platform, mail: MailSettings, stop: &CancellationToken) -> Result<Service> {
+    let database = platform.database(NAME, sqlite::MIGRATIONS)?;
+    let mut service = Service::new(NAME, database.clone());
+    let contacts: Arc<dyn Contacts>;
+    let notifications: Arc<dyn Notifications>;
+    match database {
+        Database::Sqlite(database) => {
+            contacts = Arc::new(SqliteContacts::new(database.clone()));
+            notifications = Arc::new(SqliteNotifications::new(database));
+        }
+        Database::Mongo(database) => {
+            contacts = Arc::new(MongoContacts::new(&database));
+            notifications = Arc::new(MongoNotifications::new(&database));
+            service = service.running(stop, |stop| mongo::ensure_indexes(database, stop));
+        }
+    }
+    let notify = Notify::new(
+        Arc::clone(&contacts),
+        Arc::clone(&notifications),
+        mailer(&mail)?,
+        Arc::clone(&platform.clock),
+        mail.from.email.domain(),
+    );
+    let api = NotificationServiceServer::new(NotificationApi::new(notifications));
+    Ok(service
+        .serving(api)
+        .consuming(platform.consumer(contacts_queue(), Arc::new(ContactsHandler::new(contacts))))
+        .consuming(platform.consumer(mail_queue(), Arc::new(MailHandler::new(notify)))))
+}
+
+fn mailer(settings: &MailSettings) -> Result<Arc<dyn Mailer>> {
+    let from = settings.from.clone();
+    Ok(match &settings.target {
+        MailTarget::Files(folder) => Arc::new(FileMailer::new(folder.clone(), from)?),
+        MailTarget::Smtp(url) => Arc::new(SmtpMailer::new(url, from)?),
+    })
+}
