@@ -96,7 +96,11 @@ impl Relay {
                 received = offered.recv_many(&mut batch, BATCH) => if received == 0 { return },
                 () = stop.cancelled() => return,
             }
-            self.publish(&batch).await;
+            let confirmed = self.publish(&batch).await;
+            if confirmed == 0 && stop.is_cancelled() {
+                // The broker is away: what is left stays in the outbox, and stopping must end.
+                return;
+            }
             batch.clear();
         }
     }

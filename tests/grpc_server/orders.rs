@@ -34,12 +34,12 @@ pub(crate) struct Orders {
     pub(crate) go_on: Arc<Notify>,
 }
 
-fn order(order_id: String, user_id: String) -> Option<Order> {
-    Some(Order {
+fn order(order_id: String, user_id: String) -> Order {
+    Order {
         order_id,
         user_id,
         ..Order::default()
-    })
+    }
 }
 
 #[tonic::async_trait]
@@ -60,7 +60,7 @@ impl OrderService for Orders {
             _ => {}
         }
         Ok(Response::new(GetOrderResponse {
-            order: order(id, correlation_id),
+            order: Some(order(id, correlation_id)),
         }))
     }
 
@@ -71,7 +71,7 @@ impl OrderService for Orders {
     ) -> Result<Response<Self::WatchOrderStream>, Status> {
         let id = call.into_inner().order_id;
         let first = WatchOrderResponse {
-            order: order(id.clone(), String::new()),
+            order: Some(order(id.clone(), String::new())),
         };
         let rest: Self::WatchOrderStream = match id.as_str() {
             PANIC => stream::poll_fn(|_| panic!("on purpose")).boxed(),

@@ -64,7 +64,7 @@ mod tests {
 
     #[test]
     fn a_stream_lives_as_long_as_its_client_says() {
-        assert_eq!(time_for(&headers("2H"), true), Some(Duration::from_secs(7200)));
+        assert_eq!(time_for(&headers("2H"), true), Some(Duration::from_hours(2)));
         assert_eq!(time_for(&HeaderMap::new(), true), None);
     }
 
