@@ -73,6 +73,13 @@ impl Client {
 #[derive(Debug, Clone)]
 pub struct Database(mongodb::Database);
 
+impl From<mongodb::Database> for Database {
+    /// A database of a client that was set up elsewhere, for instance one whose commands are watched.
+    fn from(database: mongodb::Database) -> Self {
+        Self(database)
+    }
+}
+
 impl Database {
     /// The collection of that name.
     pub fn collection<T: Send + Sync>(&self, name: &str) -> mongodb::Collection<T> {

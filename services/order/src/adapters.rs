@@ -1,0 +1,12 @@
+//! Adapters: what drives the use cases, and what they drive.
+
+pub mod events;
+pub mod grpc;
+pub mod mongo;
+pub mod record;
+pub mod sqlite;
+
+#[cfg(test)]
+pub(crate) mod conformance;
+#[cfg(test)]
+pub(crate) mod memory;

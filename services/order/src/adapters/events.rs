@@ -1,0 +1,76 @@
+//! Tells of orders in events: builds their messages, and hands stored ones to the relay.
+
+use std::{sync::Arc, time::SystemTime};
+
+use waybill::{
+    clock::IdGenerator,
+    context::Context,
+    contract::{
+        Event,
+        order::v1::{OrderCancelled, OrderCreated},
+    },
+    envelope::Envelope,
+    message::Message,
+    outbox::Entry,
+    relay::RelayHandle,
+};
+
+use super::grpc::mapping::{items, money, timestamp};
+use crate::{
+    domain::Order,
+    ports::{EventOffers, OrderEvents},
+};
+
+/// The source of every event of this service.
+pub const SOURCE: &str = "waybill.order";
+
+/// Builds events as the contracts have them.
+#[derive(Debug, Clone)]
+pub struct ContractEvents {
+    ids: Arc<dyn IdGenerator>,
+}
+
+impl ContractEvents {
+    /// Events whose ids come from `ids`.
+    pub fn new(ids: Arc<dyn IdGenerator>) -> Self {
+        Self { ids }
+    }
+
+    fn message(&self, event: &impl Event, time: SystemTime, context: &Context) -> Message {
+        Envelope::new(self.ids.next_id(), time, SOURCE, context, event).into_message()
+    }
+}
+
+impl OrderEvents for ContractEvents {
+    fn created(&self, order: &Order, context: &Context) -> Message {
+        let event = OrderCreated {
+            order_id: order.id().to_string(),
+            user_id: order.user_id().to_string(),
+            items: items(order),
+            total_amount: Some(money(order.total())),
+            version: order.version(),
+            create_time: Some(timestamp(order.create_time())),
+        };
+        self.message(&event, order.create_time(), context)
+    }
+
+    fn cancelled(&self, order: &Order, context: &Context) -> Message {
+        let event = OrderCancelled {
+            order_id: order.id().to_string(),
+            user_id: order.user_id().to_string(),
+            items: items(order),
+            total_amount: Some(money(order.total())),
+            version: order.version(),
+            create_time: Some(timestamp(order.create_time())),
+            cancel_time: Some(timestamp(order.update_time())),
+            reason: order.cancel_reason().to_owned(),
+        };
+        self.message(&event, order.update_time(), context)
+    }
+}
+
+impl EventOffers for RelayHandle {
+    fn offer(&self, entry: Entry) {
+        RelayHandle::offer(self, [entry]);
+    }
+}
