@@ -1,20 +1,20 @@
 //! Contacts in MongoDB.
 
 use async_trait::async_trait;
-use bson::doc;
 use futures::TryStreamExt;
 use mongodb::{
     Collection,
+    bson::doc,
     options::{UpdateModifications, UpdateOneModel, WriteModel},
 };
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 use waybill::{
     mongo::{Database, store_error},
-    store::Result,
+    store::{Error, Result},
 };
 
-use super::{bson_uuid, bson_uuids};
+use super::{texts, uuid};
 use crate::{domain::contact::Contact, ports::contacts::Contacts};
 
 const COLLECTION: &str = "contacts";
@@ -29,7 +29,7 @@ pub struct MongoContacts {
 #[derive(Debug, Clone, Serialize, Deserialize)]
 struct ContactDocument {
     #[serde(rename = "_id")]
-    user_id: bson::Uuid,
+    user_id: String,
     email: String,
     display_name: String,
     version: i64,
@@ -47,9 +47,9 @@ impl MongoContacts {
     /// Replaces what is known of the user if that is older. One equality on `_id` is the whole filter:
     /// when two upserts of a new user meet, the server itself then repeats the second as an update.
     fn save_if_newer(&self, contact: &Contact) -> WriteModel {
-        let user_id = bson_uuid(contact.user_id);
+        let user_id = contact.user_id.to_string();
         let new = doc! {
-            "_id": user_id,
+            "_id": &user_id,
             "email": &contact.email,
             "display_name": &contact.display_name,
             "version": contact.version,
@@ -85,24 +85,23 @@ impl Contacts for MongoContacts {
     async fn find(&self, user_ids: &[Uuid]) -> Result<Vec<Contact>> {
         let found = self
             .contacts
-            .find(doc! {"_id": {"$in": bson_uuids(user_ids)}})
+            .find(doc! {"_id": {"$in": texts(user_ids)}})
             .await
             .map_err(store_error)?;
-        found
-            .map_ok(Contact::from)
-            .try_collect()
-            .await
-            .map_err(store_error)
+        let documents: Vec<_> = found.try_collect().await.map_err(store_error)?;
+        documents.into_iter().map(Contact::try_from).collect()
     }
 }
 
-impl From<ContactDocument> for Contact {
-    fn from(document: ContactDocument) -> Self {
-        Self {
-            user_id: Uuid::from_bytes(document.user_id.bytes()),
+impl TryFrom<ContactDocument> for Contact {
+    type Error = Error;
+
+    fn try_from(document: ContactDocument) -> Result<Self> {
+        Ok(Self {
+            user_id: uuid(&document.user_id)?,
             email: document.email,
             display_name: document.display_name,
             version: document.version,
-        }
+        })
     }
 }

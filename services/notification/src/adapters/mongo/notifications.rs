@@ -1,44 +1,48 @@
 //! Notifications in MongoDB.
 
 use async_trait::async_trait;
-use bson::{DateTime, doc};
 use futures::TryStreamExt;
 use mongodb::{
-    Collection,
+    Collection, IndexModel,
+    bson::{DateTime, doc},
     error::{Error as DriverError, ErrorKind, InsertManyError},
+    options::IndexOptions,
 };
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 use waybill::{
     clock::{from_unix_millis, unix_millis},
     grpc::page::Page,
-    mongo::{Database, store_error},
+    mongo::{Database, Indexes, store_error},
     store::{Error, Result},
 };
 
-use super::{bson_uuid, bson_uuids};
+use super::{texts, uuid};
 use crate::{
     domain::notification::{Kind, Notification, State},
     ports::notifications::{Filter, Notifications},
 };
 
-pub(super) const COLLECTION: &str = "notifications";
+const COLLECTION: &str = "notifications";
 
 /// The server's code for a unique index that holds the key already.
 const DUPLICATE_KEY: i32 = 11000;
 
 /// Notifications in a MongoDB collection, by id.
 #[derive(Debug, Clone)]
-pub struct MongoNotifications(Collection<NotificationDocument>);
+pub struct MongoNotifications {
+    notifications: Collection<NotificationDocument>,
+    indexes: Indexes,
+}
 
 #[derive(Debug, Clone, Serialize, Deserialize)]
 struct NotificationDocument {
     #[serde(rename = "_id")]
-    id: bson::Uuid,
+    id: String,
     kind: String,
     state: String,
-    user_id: bson::Uuid,
-    order_id: bson::Uuid,
+    user_id: String,
+    order_id: String,
     subject: String,
     message_id: String,
     create_time: DateTime,
@@ -47,31 +51,52 @@ struct NotificationDocument {
 impl MongoNotifications {
     /// Notifications in `database`.
     pub fn new(database: &Database) -> Self {
-        Self(database.collection(COLLECTION))
+        Self {
+            notifications: database.collection(COLLECTION),
+            indexes: Indexes::new(database.collection(COLLECTION), index_models()),
+        }
     }
+
+    /// The indexes that its queries need, and its promise of one notification of a kind.
+    pub fn indexes(&self) -> Indexes {
+        self.indexes.clone()
+    }
+}
+
+fn index_models() -> Vec<IndexModel> {
+    // One of a kind for an order; also serves the list of an order, which has two documents at most.
+    let by_order = IndexModel::builder()
+        .keys(doc! {"order_id": 1, "kind": 1})
+        .options(IndexOptions::builder().unique(true).build())
+        .build();
+    let by_user = IndexModel::builder()
+        .keys(doc! {"user_id": 1, "create_time": -1, "_id": -1})
+        .build();
+    vec![by_order, by_user]
 }
 
 #[async_trait]
 impl Notifications for MongoNotifications {
     async fn record(&self, notifications: &[Notification]) -> Result<()> {
+        self.indexes.ensure().await?;
         let documents: Vec<_> = notifications.iter().map(NotificationDocument::from).collect();
-        match self.0.insert_many(documents).ordered(false).await {
+        match self.notifications.insert_many(documents).ordered(false).await {
             Err(error) if !is_duplicates_only(&error) => Err(store_error(error)),
             _ => Ok(()),
         }
     }
 
     async fn about(&self, order_ids: &[Uuid]) -> Result<Vec<Notification>> {
-        let filter = doc! {"order_id": {"$in": bson_uuids(order_ids)}};
-        let found = self.0.find(filter).await.map_err(store_error)?;
+        let filter = doc! {"order_id": {"$in": texts(order_ids)}};
+        let found = self.notifications.find(filter).await.map_err(store_error)?;
         let documents: Vec<_> = found.try_collect().await.map_err(store_error)?;
         documents.into_iter().map(Notification::try_from).collect()
     }
 
     async fn get(&self, id: Uuid) -> Result<Option<Notification>> {
         let found = self
-            .0
-            .find_one(doc! {"_id": bson_uuid(id)})
+            .notifications
+            .find_one(doc! {"_id": id.to_string()})
             .await
             .map_err(store_error)?;
         found.map(Notification::try_from).transpose()
@@ -79,11 +104,11 @@ impl Notifications for MongoNotifications {
 
     async fn list(&self, filter: Filter, page: Page) -> Result<Vec<Notification>> {
         let mut query = match filter {
-            Filter::User(id) => doc! {"user_id": bson_uuid(id)},
-            Filter::Order(id) => doc! {"order_id": bson_uuid(id)},
+            Filter::User(id) => doc! {"user_id": id.to_string()},
+            Filter::Order(id) => doc! {"order_id": id.to_string()},
         };
         if let Some(after) = page.after {
-            let (time, id) = (DateTime::from_millis(after.time_ms), bson_uuid(after.id));
+            let (time, id) = (DateTime::from_millis(after.time_ms), after.id.to_string());
             // The first bound is what lets the index start at the page; the rest is for equal times.
             query.insert("create_time", doc! {"$lte": time});
             query.insert(
@@ -95,7 +120,7 @@ impl Notifications for MongoNotifications {
             );
         }
         let found = self
-            .0
+            .notifications
             .find(query)
             .sort(doc! {"create_time": -1, "_id": -1})
             .limit(i64::try_from(page.size + 1).unwrap_or(i64::MAX))
@@ -121,11 +146,11 @@ fn is_duplicates_only(error: &DriverError) -> bool {
 impl From<&Notification> for NotificationDocument {
     fn from(notification: &Notification) -> Self {
         Self {
-            id: bson_uuid(notification.id),
+            id: notification.id.to_string(),
             kind: notification.kind.as_str().to_owned(),
             state: notification.state.as_str().to_owned(),
-            user_id: bson_uuid(notification.user_id),
-            order_id: bson_uuid(notification.order_id),
+            user_id: notification.user_id.to_string(),
+            order_id: notification.order_id.to_string(),
             subject: notification.subject.clone(),
             message_id: notification.message_id.clone(),
             create_time: DateTime::from_millis(unix_millis(notification.create_time)),
@@ -139,11 +164,11 @@ impl TryFrom<NotificationDocument> for Notification {
     fn try_from(document: NotificationDocument) -> Result<Self> {
         let unknown = |word: &str| Error::Failed(format!("a notification holds the unknown word {word:?}"));
         Ok(Self {
-            id: Uuid::from_bytes(document.id.bytes()),
+            id: uuid(&document.id)?,
             kind: Kind::from_word(&document.kind).ok_or_else(|| unknown(&document.kind))?,
             state: State::from_word(&document.state).ok_or_else(|| unknown(&document.state))?,
-            user_id: Uuid::from_bytes(document.user_id.bytes()),
-            order_id: Uuid::from_bytes(document.order_id.bytes()),
+            user_id: uuid(&document.user_id)?,
+            order_id: uuid(&document.order_id)?,
             subject: document.subject,
             message_id: document.message_id,
             create_time: from_unix_millis(document.create_time.timestamp_millis()),

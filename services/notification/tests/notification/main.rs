@@ -1,0 +1,8 @@
+//! The notification service's adapters and flows, against real servers.
+
+mod conformance;
+mod files;
+mod grpc;
+mod notify;
+mod smtp;
+mod support;
