@@ -4,10 +4,10 @@
 //! in events, URLs and logs is what one looks for in the database, and the owner of an
 //! [outbox entry](crate::outbox::Entry) is that string.
 //!
-//! **Writing an order and its events.** The repository sets the field [`outbox::FIELD`] of the
-//! aggregate's document to [`outbox::to_bson`] of the entries, in its one `insert_one` or
-//! `replace_one`; an update adds them with `$push: {outbox: {$each: …}}`. Entries that are there
-//! must stay, in their order.
+//! **Writing an order and its events.** The repository inserts the aggregate's document with the
+//! field [`outbox::FIELD`] set to [`outbox::to_bson`] of the entries. An update adds to it with
+//! `$push: {outbox: {$each: …}}` and names the other fields that it sets; replacing the document
+//! would bring back entries that the relay has cleared meanwhile.
 //!
 //! **Indexes.** A platform starts while its database is away, so indexes are made when the database
 //! can first be reached: a service gives those of its adapters to [`until_ensured`], in the background.
@@ -15,7 +15,8 @@
 //! before it writes, which costs nothing once they are there.
 //!
 //! **Topology.** Outboxes work on any MongoDB, a sharded one included. Inboxes need transactions, so
-//! a replica set; one node is enough for one.
+//! a replica set; one node is enough for one. A bulk write over several collections, as effects
+//! use, came with MongoDB 8.
 
 mod database;
 mod error;

@@ -1,8 +1,14 @@
 //! The MongoDB adapters against a real server.
 
+#[path = "mongo/database.rs"]
+mod database;
 #[path = "mongo/fixture.rs"]
 mod fixture;
 #[path = "mongo/inbox.rs"]
 mod inbox;
+#[path = "mongo/outage.rs"]
+mod outage;
 #[path = "mongo/outbox.rs"]
 mod outbox;
+#[path = "mongo/round_trips.rs"]
+mod round_trips;

@@ -41,7 +41,12 @@ impl Client {
     /// The URL's path is the prefix of database names, by default [`DEFAULT_PREFIX`]; as in every
     /// MongoDB URL it is also where the user is looked for, unless `authSource` says otherwise.
     pub async fn new(url: &str) -> Result<Self> {
-        let mut options = ClientOptions::parse(url).await.map_err(store_error)?;
+        Self::with_options(ClientOptions::parse(url).await.map_err(store_error)?)
+    }
+
+    /// The same with options that say more than a URL can, as who is told of commands. What they
+    /// leave open is chosen here.
+    pub fn with_options(mut options: ClientOptions) -> Result<Self> {
         options.app_name.get_or_insert_with(|| "waybill".to_owned());
         options
             .server_selection_timeout

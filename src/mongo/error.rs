@@ -60,20 +60,25 @@ pub(super) fn is_away(error: &DriverError) -> bool {
     matches!(*error.kind, ErrorKind::ServerSelection { .. })
 }
 
+/// Whether the way to the server was lost.
+pub(super) fn is_cut_off(error: &DriverError) -> bool {
+    is_away(error)
+        || matches!(
+            *error.kind,
+            ErrorKind::Io(_) | ErrorKind::ConnectionPoolCleared { .. }
+        )
+}
+
 fn is_transient(error: &DriverError) -> bool {
-    matches!(
-        *error.kind,
-        ErrorKind::Io(_)
-            | ErrorKind::ServerSelection { .. }
-            | ErrorKind::ConnectionPoolCleared { .. }
-            | ErrorKind::DnsResolve { .. }
-    ) || [
-        RETRYABLE_WRITE_ERROR,
-        TRANSIENT_TRANSACTION_ERROR,
-        UNKNOWN_TRANSACTION_COMMIT_RESULT,
-    ]
-    .iter()
-    .any(|label| error.contains_label(label))
+    is_cut_off(error)
+        || matches!(*error.kind, ErrorKind::DnsResolve { .. })
+        || [
+            RETRYABLE_WRITE_ERROR,
+            TRANSIENT_TRANSACTION_ERROR,
+            UNKNOWN_TRANSACTION_COMMIT_RESULT,
+        ]
+        .iter()
+        .any(|label| error.contains_label(label))
         || server_error(error).is_some_and(|(code, _)| TRANSIENT.contains(&code))
 }
 
@@ -88,6 +93,7 @@ fn text(error: &DriverError) -> String {
             .to_owned(),
         None => match &*error.kind {
             ErrorKind::Bson(_) => "a document of MongoDB does not have the form that is expected".to_owned(),
+            ErrorKind::ConnectionPoolCleared { .. } => "the connections to MongoDB were lost".to_owned(),
             kind => kind.to_string(),
         },
     }
@@ -119,4 +125,49 @@ fn server_error(error: &DriverError) -> Option<(i32, &str)> {
 
 fn name(name: Option<&String>) -> &str {
     name.map_or("", String::as_str)
+}
+
+#[cfg(test)]
+mod tests {
+    use mongodb::{
+        bson::{deserialize_from_document, doc},
+        error::CommandError,
+    };
+
+    use super::*;
+
+    fn answered(code: i32, name: &str, text: &str) -> DriverError {
+        let error: CommandError =
+            deserialize_from_document(doc! {"code": code, "codeName": name, "errmsg": text}).unwrap();
+        ErrorKind::Command(error).into()
+    }
+
+    #[test]
+    fn what_passes_is_unavailable_and_what_stays_is_failed() {
+        for code in TRANSIENT {
+            assert!(store_error(answered(code, "", "")).is_transient(), "{code}");
+        }
+        assert!(!store_error(answered(DUPLICATE_KEY, "DuplicateKey", "")).is_transient());
+        assert!(!store_error(DriverError::custom("told to fail".to_owned())).is_transient());
+        let refused = std::io::Error::from(std::io::ErrorKind::ConnectionRefused);
+        assert!(store_error(refused.into()).is_transient());
+    }
+
+    #[test]
+    fn a_standalone_server_is_told_apart() {
+        let text = "Transaction numbers are only allowed on a replica set member or mongos";
+        let error = store_error(answered(20, "IllegalOperation", text));
+        assert!(matches!(&error, Error::Failed(text) if text.contains("replica set")));
+    }
+
+    #[test]
+    fn what_the_server_quotes_is_not_passed_on() {
+        let text = "E11000 duplicate key error collection: users dup key: { email: \"ada@example.org\" }";
+        let error = answered(DUPLICATE_KEY, "DuplicateKey", text);
+        assert!(is_duplicate_key(&error));
+        assert_eq!(
+            store_error(error).to_string(),
+            "store failed: MongoDB answered with error 11000 DuplicateKey"
+        );
+    }
 }

@@ -19,7 +19,11 @@ use mongodb::{
 };
 use uuid::Uuid;
 
-use super::{Database, Indexes, error::is_away, is_duplicate_key, store_error};
+use super::{
+    Database, Indexes,
+    error::{is_away, is_cut_off},
+    is_duplicate_key, store_error,
+};
 use crate::{
     clock::{Clock, unix_millis},
     inbox::{DEFAULT_RETENTION, Entry, Inbox},
@@ -51,6 +55,7 @@ pub struct MongoInbox<E> {
     consumer: String,
     clock: Arc<dyn Clock>,
     effects: Arc<dyn MongoEffects<E>>,
+    retention: Duration,
     indexes: Indexes,
 }
 
@@ -72,19 +77,19 @@ impl<E> MongoInbox<E> {
     ) -> Self {
         let records = database.collection(COLLECTION);
         Self {
-            indexes: expiring(&records, DEFAULT_RETENTION),
+            indexes: Indexes::new(records.clone(), vec![expiry()]),
             records,
             consumer: consumer.into(),
             clock,
             effects,
+            retention: DEFAULT_RETENTION,
         }
     }
 
-    /// Remembers handled events for `retention` instead, which all inboxes of a database must agree
-    /// on. An index that was made for another must be dropped first.
+    /// Remembers events that are handled from now on for `retention`, instead of [`DEFAULT_RETENTION`].
     #[must_use]
     pub fn remembering(mut self, retention: Duration) -> Self {
-        self.indexes = expiring(&self.records, retention);
+        self.retention = retention;
         self
     }
 
@@ -104,12 +109,13 @@ impl<E: Send + Sync + 'static> MongoInbox<E> {
         let mut session = client.start_session().await.map_err(Abort::Failed)?;
         session.start_transaction().await.map_err(Abort::Failed)?;
         let applied = self.apply(&mut session, entries).await;
-        if applied.is_err() {
-            // Where aborting fails too, the server ends the transaction by itself.
-            let _ = session.abort_transaction().await;
-            return applied;
+        match applied {
+            Ok(()) => return commit(&mut session).await.map_err(Abort::Failed),
+            // Nobody would hear that it is aborted. The server ends it by itself.
+            Err(Abort::Failed(ref error)) if is_cut_off(error) => {}
+            Err(_) => drop(session.abort_transaction().await),
         }
-        commit(&mut session).await.map_err(Abort::Failed)
+        applied
     }
 
     async fn apply(
@@ -117,10 +123,10 @@ impl<E: Send + Sync + 'static> MongoInbox<E> {
         session: &mut ClientSession,
         entries: &[&Entry<E>],
     ) -> std::result::Result<(), Abort> {
-        let handled = DateTime::from_millis(unix_millis(self.clock.now()));
+        let expires = DateTime::from_millis(unix_millis(self.clock.now() + self.retention));
         let records = entries
             .iter()
-            .map(|entry| doc! {"_id": self.key(entry.event_id), "handled": handled});
+            .map(|entry| doc! {"_id": self.key(entry.event_id), "expires": expires});
         match self.records.insert_many(records).session(&mut *session).await {
             Ok(_) => {}
             Err(error) if is_duplicate_key(&error) => return Err(Abort::Handled),
@@ -134,11 +140,13 @@ impl<E: Send + Sync + 'static> MongoInbox<E> {
     /// rolled back must not stop an event from being handled.)
     async fn unhandled<'a>(&self, entries: Vec<&'a Entry<E>>) -> Result<Vec<&'a Entry<E>>> {
         let keys: Vec<_> = entries.iter().map(|entry| self.key(entry.event_id)).collect();
+        let all_at_once = u32::try_from(keys.len()).map_or(u32::MAX, |n| n.saturating_add(1));
         let records: Vec<Document> = self
             .records
             .find(doc! {"_id": {"$in": keys}})
             .read_concern(ReadConcern::majority())
             .projection(doc! {"_id": 1})
+            .batch_size(all_at_once)
             .await
             .map_err(store_error)?
             .try_collect()
@@ -208,15 +216,14 @@ async fn pause(attempt: u32) {
     tokio::time::sleep(longest.mul_f64(fastrand::f64())).await;
 }
 
-fn expiring(records: &Collection<Document>, retention: Duration) -> Indexes {
-    let handled = IndexModel::builder()
-        .keys(doc! {"handled": 1})
-        .options(
-            IndexOptions::builder()
-                .name("retention".to_owned())
-                .expire_after(retention)
-                .build(),
-        )
+/// Each record says itself when it ends, so that the retention can change without a new index.
+fn expiry() -> IndexModel {
+    let options = IndexOptions::builder()
+        .name("expiry".to_owned())
+        .expire_after(Duration::ZERO)
         .build();
-    Indexes::new(records.clone(), vec![handled])
+    IndexModel::builder()
+        .keys(doc! {"expires": 1})
+        .options(options)
+        .build()
 }

@@ -97,6 +97,7 @@ impl Outbox for MongoOutbox {
             .projection(doc! {FIELD: 1})
             .sort(doc! {OLDEST: 1})
             .limit(i64::try_from(limit).unwrap_or(i64::MAX))
+            .batch_size(u32::try_from(limit).map_or(u32::MAX, |n| n.saturating_add(1)))
             .await
             .map_err(store_error)?
             .try_collect()
