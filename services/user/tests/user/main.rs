@@ -1,0 +1,6 @@
+//! The user service from outside: its repositories on every database, its use cases, its rpcs.
+
+mod repository;
+mod stats;
+mod support;
+mod use_cases;

@@ -1,0 +1,167 @@
+//! Databases of every kind, and values to put into them.
+
+use std::{
+    sync::{Arc, Mutex},
+    time::SystemTime,
+};
+
+use async_trait::async_trait;
+use tempfile::TempDir;
+use uuid::Uuid;
+use waybill::{
+    clock::{Clock, ManualClock, SystemClock, from_unix_millis},
+    context::Context,
+    embedded,
+    message::Message,
+    mongo,
+    platform::Database,
+    publisher::{self, Publication, Publisher},
+};
+use waybill_testkit::mongodb::Databases;
+use waybill_user::{
+    adapters::{events::write_event, memory::InMemoryDatabase, sqlite},
+    domain::{
+        contact::{Contact, ContactChange},
+        user::{User, UserEvent},
+    },
+    ports::{Registration, RequestKey},
+    storage::Storage,
+};
+
+/// One database, seen by two instances of the service.
+pub(crate) struct Store {
+    pub(crate) name: &'static str,
+    pub(crate) here: Storage,
+    pub(crate) there: Storage,
+    _folder: Option<TempDir>,
+}
+
+impl Store {
+    pub(crate) fn in_memory() -> Self {
+        let database = Arc::new(InMemoryDatabase::default());
+        Self {
+            name: "memory",
+            here: Storage::in_memory(Arc::clone(&database)),
+            there: Storage::in_memory(database),
+            _folder: None,
+        }
+    }
+
+    pub(crate) fn sqlite() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("user.db");
+        let open = || {
+            let database = embedded::Database::open(&path, sqlite::MIGRATIONS).unwrap();
+            Storage::of(&Database::Sqlite(database), &system_clock())
+        };
+        Self {
+            name: "sqlite",
+            here: open(),
+            there: open(),
+            _folder: Some(folder),
+        }
+    }
+
+    pub(crate) async fn mongo() -> Self {
+        let databases = Databases::new().await;
+        let open = async || {
+            let client = mongo::Client::new(databases.url()).await.unwrap();
+            Storage::of(&Database::Mongo(client.database("user")), &system_clock())
+        };
+        Self {
+            name: "mongo",
+            here: open().await,
+            there: open().await,
+            _folder: None,
+        }
+    }
+
+    /// One of each kind: what a test shows of a repository must hold for all of them.
+    pub(crate) async fn all() -> [Self; 3] {
+        [Self::in_memory(), Self::sqlite(), Self::mongo().await]
+    }
+
+    /// One of each kind that outlives its process.
+    pub(crate) async fn databases() -> [Self; 2] {
+        [Self::sqlite(), Self::mongo().await]
+    }
+}
+
+fn system_clock() -> Arc<dyn Clock> {
+    Arc::new(SystemClock)
+}
+
+/// A clock that shows the second that [`at`] counts from.
+pub(crate) fn clock() -> Arc<ManualClock> {
+    Arc::new(ManualClock::new(at(0)))
+}
+
+/// Some second of 2026.
+pub(crate) fn at(second: i64) -> SystemTime {
+    from_unix_millis(1_780_000_000_000 + second * 1_000)
+}
+
+pub(crate) fn id(n: u128) -> Uuid {
+    Uuid::from_u128(n)
+}
+
+/// A request whose body is told by `body`.
+pub(crate) fn request(n: u128, body: u8) -> RequestKey {
+    RequestKey {
+        id: id(n),
+        fingerprint: [body; 32],
+    }
+}
+
+pub(crate) fn contact(email: &str, name: &str) -> Contact {
+    Contact::parse(email, name).unwrap()
+}
+
+pub(crate) fn change(email: &str, name: &str) -> ContactChange {
+    ContactChange::parse(email, name).unwrap()
+}
+
+/// The registration of user `n` by request `n`, in second `n`.
+pub(crate) fn registration(n: u128, email: &str) -> Registration {
+    let second = at(i64::try_from(n).unwrap());
+    Registration {
+        request: request(n, 1),
+        user: User::register(id(n), contact(email, "Somebody"), second),
+    }
+}
+
+/// The event of a registration.
+pub(crate) fn registered(registration: &Registration, event_id: u128) -> Message {
+    let event = UserEvent::Registered(registration.user.clone());
+    write_event(&event, id(event_id), &Context::new("c"))
+}
+
+/// The event of a change.
+pub(crate) fn changed(user: &User, event_id: u128) -> Message {
+    let event = UserEvent::ContactChanged(user.clone());
+    write_event(&event, id(event_id), &Context::new("c"))
+}
+
+/// A broker that takes everything and remembers it.
+#[derive(Debug, Default)]
+pub(crate) struct Recorder {
+    messages: Mutex<Vec<Message>>,
+}
+
+impl Recorder {
+    pub(crate) fn messages(&self) -> Vec<Message> {
+        self.messages.lock().unwrap().clone()
+    }
+}
+
+#[async_trait]
+impl Publisher for Recorder {
+    async fn publish(&self, publications: Vec<Publication>) -> Vec<Result<(), publisher::Error>> {
+        let mut messages = self.messages.lock().unwrap();
+        let publish = |publication: Publication| {
+            messages.push(publication.message);
+            Ok(())
+        };
+        publications.into_iter().map(publish).collect()
+    }
+}
