@@ -60,7 +60,7 @@ pub enum HeaderValue {
     /// `b`, `B`, `s`, `u`, `I`, `i`, `l`.
     Integer(i64),
     /// `f`, `d`.
-    Double(f64),
+    Double(#[serde(with = "double")] f64),
     /// `S` that is UTF-8, or a short string.
     Text(String),
     /// `x`, or `S` that is not UTF-8.
@@ -71,6 +71,34 @@ pub enum HeaderValue {
     List(Vec<HeaderValue>),
     /// `F`.
     Table(Headers),
+}
+
+/// JSON has no words for infinity and NaN: they are stored as text.
+mod double {
+    use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error};
+
+    #[derive(Serialize, Deserialize)]
+    #[serde(untagged)]
+    enum Stored {
+        Finite(f64),
+        Other(String),
+    }
+
+    #[allow(clippy::trivially_copy_pass_by_ref, reason = "serde calls it so")]
+    pub(super) fn serialize<S: Serializer>(value: &f64, serializer: S) -> Result<S::Ok, S::Error> {
+        if value.is_finite() {
+            Stored::Finite(*value).serialize(serializer)
+        } else {
+            Stored::Other(value.to_string()).serialize(serializer)
+        }
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<f64, D::Error> {
+        match Stored::deserialize(deserializer)? {
+            Stored::Finite(value) => Ok(value),
+            Stored::Other(text) => text.parse().map_err(D::Error::custom),
+        }
+    }
 }
 
 impl HeaderValue {

@@ -1,6 +1,10 @@
 //! The embedded adapters: the suites that every adapter passes, and what SQLite alone must show.
 
+#[path = "embedded/broker.rs"]
+mod broker;
 #[path = "embedded/inbox.rs"]
 mod inbox;
 #[path = "embedded/outbox.rs"]
 mod outbox;
+#[path = "embedded/peer.rs"]
+mod peer;

@@ -1,8 +1,9 @@
 //! One SQLite file: one writer that commits for many callers at once, and a few readers.
 //!
-//! WAL with `synchronous=FULL`: when a write has been answered it is on disk. Writes that arrive
-//! while a commit is under way share the next one, each in a savepoint of its own, so that one that
-//! fails takes nobody with it and one fsync serves all.
+//! In WAL mode: when a write has been answered it is on disk. Writes that arrive while a commit is
+//! under way share the next one, each in a savepoint of its own, so that one that fails takes nobody
+//! with it and one fsync serves all. A write that may be forgotten in a power failure, because it
+//! is safe to repeat, says so and waits for no fsync.
 
 use std::{
     panic::{AssertUnwindSafe, catch_unwind},
@@ -13,6 +14,7 @@ use std::{
 
 use rusqlite::{Connection, ErrorCode, OpenFlags, TransactionBehavior};
 use tokio::sync::{Semaphore, mpsc, oneshot};
+use tracing::warn;
 
 use crate::store::{Error, Result};
 
@@ -28,9 +30,44 @@ const READERS: usize = 4;
 /// How long a write waits for another process that is writing to the same file.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
 
+/// Pages in the log at which it is written back to the file: at 4 KiB each, 16 MiB. Rows that live
+/// shorter than that, as most messages do, are never written back at all.
+const CHECKPOINT_PAGES: i64 = 4000;
+
+/// To what the log is cut after it has grown beyond, in bytes: twice what it needs.
+const MAX_IDLE_LOG_BYTES: i64 = 32 * 1024 * 1024;
+
+/// Pages that the writer keeps in memory, in KiB: those of a few thousand messages in flight.
+const WRITER_CACHE_KIB: i64 = 16 * 1024;
+
+/// One caller's write.
+struct Write {
+    durability: Durability,
+    run: Job,
+}
+
 /// Runs in the writer's transaction and gives back what to do when that has ended.
-type Write = Box<dyn FnOnce(&mut rusqlite::Transaction<'_>) -> Finish + Send>;
+type Job = Box<dyn FnOnce(&mut rusqlite::Transaction<'_>) -> Finish + Send>;
 type Finish = Box<dyn FnOnce(&Result<()>) + Send>;
+
+/// What an answered write survives.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Durability {
+    /// The end of this process, however it ends.
+    Process,
+    /// A power failure too.
+    Machine,
+}
+
+impl Durability {
+    /// The value of SQLite's `synchronous` that gives it.
+    fn synchronous(self) -> &'static str {
+        match self {
+            Self::Process => "normal",
+            Self::Machine => "full",
+        }
+    }
+}
 
 /// A SQLite database. Clones share it; the file is closed when the last one is dropped.
 #[derive(Clone)]
@@ -57,9 +94,13 @@ impl Database {
         connection
             .pragma_update(None, "journal_mode", "wal")
             .map_err(error)?;
-        connection
-            .pragma_update(None, "synchronous", "full")
-            .map_err(error)?;
+        for (name, value) in [
+            ("cache_size", -WRITER_CACHE_KIB),
+            ("wal_autocheckpoint", CHECKPOINT_PAGES),
+            ("journal_size_limit", MAX_IDLE_LOG_BYTES),
+        ] {
+            connection.pragma_update(None, name, value).map_err(error)?;
+        }
         migrate(&mut connection, migrations).map_err(error)?;
 
         let (writes, waiting) = mpsc::channel(MAX_WAITING_WRITES);
@@ -82,18 +123,47 @@ impl Database {
         T: Send + 'static,
         F: FnOnce(&Connection) -> rusqlite::Result<T> + Send + 'static,
     {
+        self.answered(Durability::Machine, job).await
+    }
+
+    /// Like [`write`](Self::write), for what is safe to repeat: it survives a `kill -9`, but a power
+    /// failure may undo it.
+    pub async fn write_repeatable<T, F>(&self, job: F) -> Result<T>
+    where
+        T: Send + 'static,
+        F: FnOnce(&Connection) -> rusqlite::Result<T> + Send + 'static,
+    {
+        self.answered(Durability::Process, job).await
+    }
+
+    async fn answered<T, F>(&self, durability: Durability, job: F) -> Result<T>
+    where
+        T: Send + 'static,
+        F: FnOnce(&Connection) -> rusqlite::Result<T> + Send + 'static,
+    {
         let (answer, answered) = oneshot::channel();
-        let write: Write = Box::new(move |transaction| {
-            // The savepoint rolls back while a panic unwinds, so the neighbours' work is whole.
-            let result = catch_unwind(AssertUnwindSafe(|| in_savepoint(transaction, job).map_err(error)))
-                .unwrap_or_else(|_| Err(Error::Failed("a write panicked".to_owned())));
-            Box::new(move |committed| {
-                // A caller that no longer waits needs no answer.
-                let _ = answer.send(committed.clone().and(result));
-            })
-        });
+        // A caller that no longer waits needs no answer.
+        let run = prepared(job, |result| drop(answer.send(result)));
+        let write = Write { durability, run };
         self.writes.send(write).await.map_err(|_| closed())?;
         answered.await.map_err(|_| closed())?
+    }
+
+    /// Queues `job` like [`write_repeatable`](Self::write_repeatable), from where nothing can be awaited, as in a drop.
+    /// It is run after every write that was queued before; it is given up when there is no room.
+    pub(super) fn write_later<F>(&self, job: F)
+    where
+        F: FnOnce(&Connection) -> rusqlite::Result<()> + Send + 'static,
+    {
+        let run = prepared(job, |result| {
+            if let Err(error) = result {
+                warn!(%error, "a write in the background failed");
+            }
+        });
+        let durability = Durability::Process;
+        if self.writes.try_send(Write { durability, run }).is_err() {
+            warn!("a write in the background found no room");
+        }
     }
 
     /// Runs a query. It sees every write that was answered before it began.
@@ -108,6 +178,20 @@ impl Database {
             .await
             .map_err(|e| Error::Failed(e.to_string()))?
     }
+}
+
+/// A write that runs `job` in a savepoint and tells `answer` when the commit has ended.
+fn prepared<T, F>(job: F, answer: impl FnOnce(Result<T>) + Send + 'static) -> Job
+where
+    T: Send + 'static,
+    F: FnOnce(&Connection) -> rusqlite::Result<T> + Send + 'static,
+{
+    Box::new(move |transaction| {
+        // The savepoint rolls back while a panic unwinds, so the neighbours' work is whole.
+        let result = catch_unwind(AssertUnwindSafe(|| in_savepoint(transaction, job).map_err(error)))
+            .unwrap_or_else(|_| Err(Error::Failed("a write panicked".to_owned())));
+        Box::new(move |committed| answer(committed.clone().and(result)))
+    })
 }
 
 struct Readers {
@@ -136,35 +220,32 @@ impl Readers {
 }
 
 fn write_loop(mut connection: Connection, mut waiting: mpsc::Receiver<Write>) {
-    while let Some(first) = waiting.blocking_recv() {
-        let mut finishes = Vec::new();
-        let committed = commit_together(&mut connection, first, &mut waiting, &mut finishes).map_err(error);
+    let mut writes = Vec::with_capacity(MAX_SHARED_WRITES);
+    while waiting.blocking_recv_many(&mut writes, MAX_SHARED_WRITES) > 0 {
+        let mut finishes = Vec::with_capacity(writes.len());
+        let committed = commit_together(&mut connection, &mut writes, &mut finishes).map_err(error);
         for finish in finishes {
             finish(&committed);
         }
+        // Those that were not run are dropped, and so their callers are told.
+        writes.clear();
     }
 }
 
 fn commit_together(
     connection: &mut Connection,
-    first: Write,
-    waiting: &mut mpsc::Receiver<Write>,
+    writes: &mut Vec<Write>,
     finishes: &mut Vec<Finish>,
 ) -> rusqlite::Result<()> {
-    let mut transaction = match connection.transaction_with_behavior(TransactionBehavior::Immediate) {
-        Ok(transaction) => transaction,
-        Err(error) => {
-            // Nothing was run: `first` is dropped, and its caller is told that the writer gave it up.
-            drop(first);
-            return Err(error);
-        }
+    let durable = writes.iter().any(|write| write.durability == Durability::Machine);
+    let durability = if durable {
+        Durability::Machine
+    } else {
+        Durability::Process
     };
-    finishes.push(first(&mut transaction));
-    while finishes.len() < MAX_SHARED_WRITES
-        && let Ok(next) = waiting.try_recv()
-    {
-        finishes.push(next(&mut transaction));
-    }
+    connection.pragma_update(None, "synchronous", durability.synchronous())?;
+    let mut transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+    finishes.extend(writes.drain(..).map(|write| (write.run)(&mut transaction)));
     transaction.commit()
 }
 
@@ -250,6 +331,21 @@ mod tests {
         });
         assert!(matches!(panics.await, Err(Error::Failed(_))));
         assert_eq!(insert(&database, 1).await.unwrap(), 1);
+    }
+
+    #[tokio::test]
+    async fn many_open_a_new_file_at_the_same_time() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("t.db");
+        let threads: Vec<_> = (0..8)
+            .map(|_| {
+                let path = path.clone();
+                std::thread::spawn(move || Database::open(&path, SCHEMA).map(drop))
+            })
+            .collect();
+        for thread in threads {
+            thread.join().unwrap().unwrap();
+        }
     }
 
     #[tokio::test]

@@ -7,7 +7,7 @@ use rusqlite::{Connection, params};
 use tokio_util::sync::CancellationToken;
 use tracing::{debug, warn};
 
-use super::Database;
+use super::{Database, duration_millis};
 use crate::{
     clock::{Clock, unix_millis},
     inbox::{Entry, Inbox},
@@ -63,7 +63,7 @@ impl<E> SqliteInbox<E> {
 
     /// Forgets every event handled longer than `retention` ago. Answers how many.
     pub async fn purge(&self, retention: Duration) -> Result<usize> {
-        let before = unix_millis(self.clock.now()).saturating_sub(millis(retention));
+        let before = unix_millis(self.clock.now()).saturating_sub(duration_millis(retention));
         let mut purged = 0;
         loop {
             let consumer = self.consumer.clone();
@@ -98,10 +98,6 @@ impl<E> SqliteInbox<E> {
         };
         stop.run_until_cancelled(purging).await;
     }
-}
-
-fn millis(duration: Duration) -> i64 {
-    i64::try_from(duration.as_millis()).unwrap_or(i64::MAX)
 }
 
 #[async_trait]

@@ -54,7 +54,7 @@ pub fn insert(connection: &Connection, entries: &[Entry]) -> rusqlite::Result<()
          VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
     )?;
     for entry in entries {
-        let columns = stored_message::columns(&entry.message)?;
+        let columns = stored_message::columns(&entry.message);
         statement.execute(params![
             event_millis(&entry.message),
             entry.owner,
@@ -62,7 +62,7 @@ pub fn insert(connection: &Connection, entries: &[Entry]) -> rusqlite::Result<()
             columns.routing_key,
             columns.properties,
             columns.headers,
-            columns.body,
+            &*columns.body,
         ])?;
     }
     Ok(())
@@ -110,7 +110,7 @@ impl Outbox for SqliteOutbox {
         let keys: Vec<_> = entries.iter().map(|e| (&e.owner, e.event_id())).collect();
         let keys = serde_json::json!(keys).to_string();
         self.database
-            .write(move |c| c.prepare_cached(CLEAR)?.execute([keys]).map(drop))
+            .write_repeatable(move |c| c.prepare_cached(CLEAR)?.execute([keys]).map(drop))
             .await
     }
 
@@ -135,7 +135,7 @@ impl Outbox for SqliteOutbox {
         let holder = holder.to_owned();
         let (now, until) = (unix_millis(now), unix_millis(now + lease));
         self.database
-            .write(move |c| {
+            .write_repeatable(move |c| {
                 c.prepare_cached(
                     "INSERT INTO outbox_lease (only_row, holder, until_ms) VALUES (1, ?1, ?3)
                      ON CONFLICT DO UPDATE SET holder = ?1, until_ms = ?3
@@ -151,23 +151,17 @@ impl Outbox for SqliteOutbox {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    /// Every step of the plan that SQLite makes for `sql`, with its parameters unset.
-    fn plan(connection: &Connection, sql: &str) -> Vec<String> {
-        let mut statement = connection.prepare(&format!("EXPLAIN QUERY PLAN {sql}")).unwrap();
-        let steps = statement.raw_query().mapped(|row| row.get(3));
-        steps.collect::<rusqlite::Result<_>>().unwrap()
-    }
+    use crate::embedded::query_plan;
 
     #[test]
     fn sweeping_and_clearing_go_through_indexes() {
         let connection = Connection::open_in_memory().unwrap();
         connection.execute_batch(SCHEMA).unwrap();
         assert_eq!(
-            plan(&connection, PENDING),
+            query_plan(&connection, PENDING),
             ["SEARCH outbox USING INDEX outbox_by_age (stored_ms<?)"]
         );
-        let steps = plan(&connection, CLEAR);
+        let steps = query_plan(&connection, CLEAR);
         assert!(
             steps[0].starts_with("SEARCH outbox USING") && steps[0].contains("(owner=? AND event_id=?)"),
             "{steps:?}"

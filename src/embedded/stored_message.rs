@@ -9,21 +9,21 @@ use serde::{Serialize, de::DeserializeOwned};
 use crate::message::Message;
 
 /// A message's columns, ready to be bound.
-pub(super) struct Columns<'a> {
-    pub(super) routing_key: &'a str,
+pub(super) struct Columns {
+    pub(super) routing_key: String,
     pub(super) properties: String,
     pub(super) headers: String,
-    pub(super) body: &'a [u8],
+    pub(super) body: Bytes,
 }
 
 /// What stands in the row of `message`.
-pub(super) fn columns(message: &Message) -> rusqlite::Result<Columns<'_>> {
-    Ok(Columns {
-        routing_key: &message.routing_key,
-        properties: to_json(&message.properties)?,
-        headers: to_json(&message.headers)?,
-        body: &message.body,
-    })
+pub(super) fn columns(message: &Message) -> Columns {
+    Columns {
+        routing_key: message.routing_key.clone(),
+        properties: to_json(&message.properties),
+        headers: to_json(&message.headers),
+        body: message.body.clone(),
+    }
 }
 
 /// Reads a message from columns that start at `first`: `routing_key, properties, headers, body`.
@@ -36,8 +36,8 @@ pub(super) fn read(row: &Row<'_>, first: usize) -> rusqlite::Result<Message> {
     })
 }
 
-fn to_json(value: &impl Serialize) -> rusqlite::Result<String> {
-    serde_json::to_string(value).map_err(|error| rusqlite::Error::ToSqlConversionFailure(error.into()))
+fn to_json(value: &impl Serialize) -> String {
+    serde_json::to_string(value).expect("properties and headers have text for keys")
 }
 
 fn from_json<T: DeserializeOwned>(row: &Row<'_>, column: usize) -> rusqlite::Result<T> {

@@ -154,6 +154,7 @@ fn every_kind_of_header() -> Headers {
         ("bool", HeaderValue::Bool(true)),
         ("integer", HeaderValue::Integer(i64::MAX)),
         ("double", HeaderValue::Double(0.1 + 0.2)),
+        ("infinite", HeaderValue::Double(f64::NEG_INFINITY)),
         ("text", HeaderValue::Text("grüße \" \\ \u{0}".to_owned())),
         ("bytes", HeaderValue::Bytes(vec![0, 255, 128])),
         ("list", HeaderValue::List(list)),
