@@ -69,7 +69,8 @@ pub(super) fn is_cut_off(error: &DriverError) -> bool {
         )
 }
 
-fn is_transient(error: &DriverError) -> bool {
+/// Whether the same call may succeed later.
+pub(super) fn is_transient(error: &DriverError) -> bool {
     is_cut_off(error)
         || matches!(*error.kind, ErrorKind::DnsResolve { .. })
         || [

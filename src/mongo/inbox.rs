@@ -11,17 +11,14 @@ use futures::TryStreamExt;
 use mongodb::{
     ClientSession, Collection, IndexModel,
     bson::{DateTime, Document, doc},
-    error::{
-        Error as DriverError, Result as DriverResult, TRANSIENT_TRANSACTION_ERROR,
-        UNKNOWN_TRANSACTION_COMMIT_RESULT,
-    },
+    error::{Error as DriverError, Result as DriverResult, UNKNOWN_TRANSACTION_COMMIT_RESULT},
     options::{IndexOptions, ReadConcern},
 };
 use uuid::Uuid;
 
 use super::{
     Database, Indexes,
-    error::{is_away, is_cut_off},
+    error::{is_away, is_cut_off, is_transient},
     is_duplicate_key, store_error,
 };
 use crate::{
@@ -37,6 +34,10 @@ const COLLECTION: &str = "inbox";
 /// to get out of each other's way.
 const MAX_ATTEMPTS: u32 = 10;
 
+/// How often a commit is asked for whose outcome is not known. Whoever called then tries all again,
+/// which the records make safe.
+const MAX_COMMIT_ATTEMPTS: u32 = 3;
+
 /// First pause between attempts; it doubles. All of them together take at most 5.1 s.
 const FIRST_PAUSE: Duration = Duration::from_millis(5);
 
@@ -45,7 +46,7 @@ const FIRST_PAUSE: Duration = Duration::from_millis(5);
 pub trait MongoEffects<E>: Send + Sync + 'static {
     /// Applies `effects`, of which there is at least one, with `session`, best by one bulk write.
     /// The driver's errors are handed on as they are: they say whether the transaction may be tried
-    /// again, in which this is called again.
+    /// again, in which this is called again. A duplicate key counts as two upserts that met.
     async fn apply(&self, session: &mut ClientSession, effects: &[&E]) -> DriverResult<()>;
 }
 
@@ -194,7 +195,7 @@ async fn commit(session: &mut ClientSession) -> DriverResult<()> {
             Err(error)
                 if error.contains_label(UNKNOWN_TRANSACTION_COMMIT_RESULT)
                     && !is_away(&error)
-                    && attempt < MAX_ATTEMPTS =>
+                    && attempt < MAX_COMMIT_ATTEMPTS =>
             {
                 pause(attempt).await;
                 attempt += 1;
@@ -205,9 +206,11 @@ async fn commit(session: &mut ClientSession) -> DriverResult<()> {
 }
 
 /// Whether the transaction did not take effect and may when it is tried again: it was in the way of
-/// another, or two upserts made the same document.
+/// another, or two upserts made the same document. (Code decides beside label: a conflict that a
+/// bulk write reports for one of its writes has no label.)
 fn may_try_again(error: &DriverError) -> bool {
-    (error.contains_label(TRANSIENT_TRANSACTION_ERROR) && !is_away(error)) || is_duplicate_key(error)
+    let passes = is_transient(error) && !is_away(error);
+    (passes && !error.contains_label(UNKNOWN_TRANSACTION_COMMIT_RESULT)) || is_duplicate_key(error)
 }
 
 /// Waits before the attempt after `attempt`, a random time so that two do not meet again.

@@ -3,8 +3,10 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
+use futures::future::join_all;
 use waybill::{
-    clock::SystemClock,
+    clock::{IdGenerator, SystemClock, UuidV7Generator},
+    inbox::{Entry, Inbox},
     mongo::{
         Database, MongoEffects, MongoInbox,
         bson::{Document, doc},
@@ -103,4 +105,33 @@ async fn consumers_do_not_hide_events_from_each_other() {
     let counters = Counters::of(&database);
     let counted = async |counter: &str| counters.counted(counter).await;
     conformance::consumers_do_not_hide_events_from_each_other(&one, &other, counted).await;
+}
+
+/// Commits `batches` batches of ten events, each with an effect on one of ten counters.
+async fn count_to_ten(inbox: MongoInbox<Count>, batches: usize) {
+    let ids = UuidV7Generator::default();
+    for _ in 0..batches {
+        let entry = |n| Entry {
+            event_id: ids.next_id(),
+            effect: Count {
+                counter: format!("{n}"),
+                fails: false,
+            },
+        };
+        let batch: Vec<_> = (0..10).map(entry).collect();
+        while let Err(error) = inbox.commit(&batch).await {
+            assert!(error.is_transient(), "{error}");
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn instances_that_change_the_same_documents_all_get_through() {
+    let database = fixture::database().await;
+    let instances = [(); 4].map(|()| count_to_ten(inbox(&database, "consumer"), 25));
+    join_all(instances.map(tokio::spawn)).await;
+    let counters = Counters::of(&database);
+    for n in 0..10 {
+        assert_eq!(counters.counted(&n.to_string()).await, 100);
+    }
 }
