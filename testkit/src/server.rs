@@ -1,6 +1,7 @@
 //! A server process, and its folder, that end with the test that started them, however that ends.
 
 use std::{
+    fs::File,
     io,
     net::TcpListener,
     path::{Path, PathBuf},
@@ -21,22 +22,20 @@ pub struct Server {
 }
 
 impl Server {
-    /// Starts `command`. Its output goes wherever the command says.
+    /// Starts `command`. Its output goes where the test's goes.
     pub fn start(command: &Command) -> io::Result<Self> {
-        let mut keeper = Command::new("sh");
-        keeper
-            .args(["-c", KEEPER, "keeper"])
-            .arg(command.get_program())
-            .args(command.get_args());
-        for (name, value) in command.get_envs() {
-            match value {
-                Some(value) => keeper.env(name, value),
-                None => keeper.env_remove(name),
-            };
-        }
-        if let Some(folder) = command.get_current_dir() {
-            keeper.current_dir(folder);
-        }
+        Self::keep(keeper(command))
+    }
+
+    /// Starts `command`, with its output at the end of the file `log`.
+    pub fn start_logging(command: &Command, log: &Path) -> io::Result<Self> {
+        let log = File::options().create(true).append(true).open(log)?;
+        let mut keeper = keeper(command);
+        keeper.stdout(log.try_clone()?).stderr(log);
+        Self::keep(keeper)
+    }
+
+    fn keep(mut keeper: Command) -> io::Result<Self> {
         Ok(Self {
             keeper: keeper.stdin(Stdio::piped()).spawn()?,
         })
@@ -48,6 +47,24 @@ impl Drop for Server {
         drop(self.keeper.stdin.take());
         let _ = self.keeper.wait();
     }
+}
+
+fn keeper(command: &Command) -> Command {
+    let mut keeper = Command::new("sh");
+    keeper
+        .args(["-c", KEEPER, "keeper"])
+        .arg(command.get_program())
+        .args(command.get_args());
+    for (name, value) in command.get_envs() {
+        match value {
+            Some(value) => keeper.env(name, value),
+            None => keeper.env_remove(name),
+        };
+    }
+    if let Some(folder) = command.get_current_dir() {
+        keeper.current_dir(folder);
+    }
+    keeper
 }
 
 /// Waits for its input to close, then removes the folder, which a server that is being killed at
@@ -87,11 +104,13 @@ impl Drop for Folder {
     }
 }
 
+/// Ports that tests listen on: below those that the system gives to clients, which could take one
+/// in the time between choosing it and listening on it.
+const PORTS: std::ops::Range<u16> = 20_000..32_000;
+
 /// A TCP port on 127.0.0.1 that nobody listened on just now.
 pub fn free_port() -> u16 {
-    let listener = TcpListener::bind("127.0.0.1:0").expect("loopback has a free port");
-    listener
-        .local_addr()
-        .expect("a bound socket has an address")
-        .port()
+    std::iter::repeat_with(|| fastrand::u16(PORTS))
+        .find(|port| TcpListener::bind(("127.0.0.1", *port)).is_ok())
+        .expect("the ports do not end")
 }

@@ -1,0 +1,199 @@
+//! Publishes with confirms, a whole batch at a time.
+
+use std::{collections::HashSet, sync::Mutex, time::Duration};
+
+use async_trait::async_trait;
+use futures::future::join_all;
+use lapin::{
+    BasicProperties, Channel, Confirmation,
+    options::{BasicPublishOptions, ConfirmSelectOptions},
+    types::ShortString,
+};
+use tokio::{
+    sync::{Semaphore, SemaphorePermit},
+    time::{Instant, timeout_at},
+};
+
+use super::{connection::Link, error::unavailable, message, topology};
+use crate::{
+    broker,
+    publisher::{Destination, Error, Publication, Publisher},
+    topology::{EVENTS_EXCHANGE, MAX_BODY_BYTES},
+};
+
+/// Messages on one channel that wait for their confirm.
+const MAX_IN_FLIGHT: usize = 256;
+
+/// Channels, and so batches that are published at the same time. More than the relays and consumers
+/// of one process; each costs the broker a process of its own.
+const MAX_CHANNELS: usize = 32;
+
+/// How long a batch may wait for a channel and its confirms. A healthy broker needs milliseconds;
+/// one that takes this long is as good as away, and the outbox holds what it did not confirm.
+const PUBLISH_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// Publishes over one connection, each batch on a channel that no other uses meanwhile: when the
+/// broker returns a message, lapin tells so with the channel's next confirm, whichever that is.
+pub(super) struct AmqpPublisher {
+    link: Link,
+    idle: Mutex<Vec<Channel>>,
+    permits: Semaphore,
+}
+
+/// Exchange and routing key, which decide together whether any queue takes a message.
+type Route = (ShortString, ShortString);
+
+struct Ready<'a> {
+    route: Route,
+    properties: BasicProperties,
+    body: &'a [u8],
+}
+
+impl AmqpPublisher {
+    pub(super) fn new(link: Link) -> Self {
+        Self {
+            link,
+            idle: Mutex::default(),
+            permits: Semaphore::new(MAX_CHANNELS),
+        }
+    }
+
+    /// The state of the connection.
+    pub(super) fn check(&self) -> Result<(), broker::Error> {
+        self.link.check()
+    }
+
+    /// Publishes what fits on one channel at once.
+    async fn publish_together(&self, batch: &[Publication]) -> Vec<Result<(), Error>> {
+        let deadline = Instant::now() + PUBLISH_TIMEOUT;
+        let (channel, _permit) = match timeout_at(deadline, self.channel()).await {
+            Ok(Ok(channel)) => channel,
+            Ok(Err(error)) => return vec![Err(away(error)); batch.len()],
+            Err(_) => return vec![Err(no_confirm()); batch.len()],
+        };
+        // `join_all` starts them in order, and a start hands the message over whole: they stand in
+        // the queue in the batch's order.
+        let confirmed = join_all(batch.iter().map(|publication| async {
+            let ready = ready(publication)?;
+            let route = ready.route.clone();
+            let confirmation = timeout_at(deadline, hand_over(&channel, ready)).await;
+            let confirmation = confirmation.unwrap_or_else(|_| Err(no_confirm()))?;
+            Ok((route, confirmation))
+        }))
+        .await;
+        if !confirmed.iter().any(is_unavailable) {
+            self.idle
+                .lock()
+                .expect("no holder of the lock can panic")
+                .push(channel);
+        }
+        settle(confirmed)
+    }
+
+    /// A channel that nobody else uses until the permit is dropped, on which the exchange is declared.
+    async fn channel(&self) -> Result<(Channel, SemaphorePermit<'_>), broker::Error> {
+        let permit = self.permits.acquire().await.expect("it is never closed");
+        while let Some(channel) = self.take_idle() {
+            if channel.status().connected() {
+                return Ok((channel, permit));
+            }
+        }
+        let channel = self.link.channel().await?;
+        topology::declare_events(&channel).await?;
+        let confirming = channel.confirm_select(ConfirmSelectOptions::default());
+        confirming.await.map_err(unavailable)?;
+        Ok((channel, permit))
+    }
+
+    fn take_idle(&self) -> Option<Channel> {
+        self.idle.lock().expect("no holder of the lock can panic").pop()
+    }
+}
+
+#[async_trait]
+impl Publisher for AmqpPublisher {
+    async fn publish(&self, batch: Vec<Publication>) -> Vec<Result<(), Error>> {
+        let mut results = Vec::with_capacity(batch.len());
+        for part in batch.chunks(MAX_IN_FLIGHT) {
+            results.extend(self.publish_together(part).await);
+            if let Some(unavailable) = results.iter().find(|result| is_unavailable(result)).cloned() {
+                // What is left would wait as long for the same answer.
+                results.resize(batch.len(), unavailable);
+                break;
+            }
+        }
+        results
+    }
+}
+
+fn ready(publication: &Publication) -> Result<Ready<'_>, Error> {
+    let message = &publication.message;
+    let (exchange, key) = match &publication.destination {
+        Destination::Events => (EVENTS_EXCHANGE, &message.routing_key),
+        Destination::Queue(queue) => ("", queue),
+    };
+    // A message that has failed goes on to its next queue however large it is.
+    if publication.destination == Destination::Events && message.body.len() > MAX_BODY_BYTES {
+        return Err(Error::TooLarge {
+            bytes: message.body.len(),
+            max: MAX_BODY_BYTES,
+        });
+    }
+    Ok(Ready {
+        route: (exchange.into(), message::short(key)?),
+        properties: message::properties(message)?,
+        body: &message.body,
+    })
+}
+
+async fn hand_over(channel: &Channel, ready: Ready<'_>) -> Result<Confirmation, Error> {
+    let (exchange, key) = ready.route;
+    let options = BasicPublishOptions {
+        mandatory: true,
+        ..BasicPublishOptions::default()
+    };
+    let handing_over = channel.basic_publish(exchange, key, options, ready.body, ready.properties);
+    let confirmation = async { handing_over.await?.await };
+    confirmation.await.map_err(|error| away(unavailable(error)))
+}
+
+/// What the confirmations of one batch say of each message. A message that no queue took is both
+/// returned and confirmed, so that what was returned is looked at first, and known by its route.
+fn settle(confirmed: Vec<Result<(Route, Confirmation), Error>>) -> Vec<Result<(), Error>> {
+    let mut returned = HashSet::new();
+    let mut acked = |(route, confirmation): (Route, Confirmation)| {
+        let acked = confirmation.is_ack();
+        if let Some(message) = confirmation.take_message() {
+            returned.insert((message.exchange.clone(), message.routing_key.clone()));
+        }
+        (route, acked)
+    };
+    let answers: Vec<_> = confirmed
+        .into_iter()
+        .map(|result| result.map(&mut acked))
+        .collect();
+    let answer = |(route, acked): (Route, bool)| match acked {
+        _ if returned.contains(&route) => Err(Error::Unroutable(route.1.to_string())),
+        true => Ok(()),
+        false => Err(Error::Refused),
+    };
+    answers
+        .into_iter()
+        .map(|result| result.and_then(answer))
+        .collect()
+}
+
+fn is_unavailable<T>(result: &Result<T, Error>) -> bool {
+    matches!(result, Err(Error::Unavailable(_)))
+}
+
+fn away(error: broker::Error) -> Error {
+    Error::Unavailable(match error {
+        broker::Error::Unavailable(text) => text,
+        mismatch @ broker::Error::Mismatch { .. } => mismatch.to_string(),
+    })
+}
+
+fn no_confirm() -> Error {
+    Error::Unavailable(format!("no confirm within {PUBLISH_TIMEOUT:?}"))
+}
