@@ -1,5 +1,6 @@
 //! Cancels an order: a read, and one write that only succeeds on what was read.
 
+use tracing::info;
 use uuid::Uuid;
 use waybill::context::Context;
 
@@ -37,6 +38,7 @@ impl Orders {
             match self.parts.repository.cancel(&cancelled, request, event).await? {
                 Update::Stored(entry) => {
                     self.parts.offers.offer(entry);
+                    info!(%order_id, "order cancelled");
                     self.watchers.notify(order_id, cancelled.version());
                     return Ok(cancelled);
                 }

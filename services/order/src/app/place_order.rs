@@ -1,5 +1,6 @@
 //! Places an order: one write, and an answer.
 
+use tracing::info;
 use waybill::context::Context;
 
 use super::{Error, Orders};
@@ -22,6 +23,7 @@ impl Orders {
         match self.parts.repository.insert(&order, request, event).await? {
             Insert::Stored(entry) => {
                 self.parts.offers.offer(entry);
+                info!(order_id = %order.id(), "order placed");
                 Ok(order)
             }
             Insert::Repeated(first) if first.fingerprint == request.fingerprint => Ok(first.order.placed()),

@@ -191,12 +191,14 @@ impl Order {
     }
 }
 
-/// The sum of quantity times unit price. `None` without items, with several currencies, or on overflow.
+/// The sum of quantity times unit price. `None` without items, with several currencies, or when its
+/// units do not fit into 64 bits.
 pub(super) fn sum(items: &[OrderItem]) -> Option<Money> {
     let zero = Money::zero(items.first()?.unit_price.currency());
     items
         .iter()
         .try_fold(zero, |sum, item| sum.plus(item.unit_price.times(item.quantity)?))
+        .filter(|sum| sum.units().is_some())
 }
 
 #[cfg(test)]
