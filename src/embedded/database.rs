@@ -91,9 +91,7 @@ impl Database {
                 .map_err(|e| Error::Failed(format!("{}: {e}", folder.display())))?;
         }
         let mut connection = connect(path, OpenFlags::default())?;
-        connection
-            .pragma_update(None, "journal_mode", "wal")
-            .map_err(error)?;
+        enter_wal_mode(&connection).map_err(error)?;
         for (name, value) in [
             ("cache_size", -WRITER_CACHE_KIB),
             ("wal_autocheckpoint", CHECKPOINT_PAGES),
@@ -264,6 +262,27 @@ fn connect(path: &Path, flags: OpenFlags) -> Result<Connection> {
     connection.busy_timeout(BUSY_TIMEOUT).map_err(error)?;
     connection.set_prepared_statement_cache_capacity(64);
     Ok(connection)
+}
+
+/// Changing the mode of a new file needs it alone, and is the one thing for which SQLite does not
+/// wait by itself: whoever else opens the file at this moment is done in no time.
+fn enter_wal_mode(connection: &Connection) -> rusqlite::Result<()> {
+    const ASK_AGAIN: Duration = Duration::from_millis(10);
+    let mut waited = Duration::ZERO;
+    loop {
+        match connection.pragma_update(None, "journal_mode", "wal") {
+            Err(error) if is_busy(&error) && waited < BUSY_TIMEOUT => std::thread::sleep(ASK_AGAIN),
+            result => return result,
+        }
+        waited += ASK_AGAIN;
+    }
+}
+
+fn is_busy(error: &rusqlite::Error) -> bool {
+    matches!(
+        error.sqlite_error_code(),
+        Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked)
+    )
 }
 
 fn migrate(connection: &mut Connection, migrations: &[&str]) -> rusqlite::Result<()> {
