@@ -8,3 +8,5 @@ mod inbox;
 mod outbox;
 #[path = "embedded/peer.rs"]
 mod peer;
+#[path = "embedded/processes.rs"]
+mod processes;

@@ -5,8 +5,9 @@
 //! with it and one fsync serves all. A write that may be forgotten in a power failure, because it
 //! is safe to repeat, says so and waits for no fsync.
 
+mod writer;
+
 use std::{
-    panic::{AssertUnwindSafe, catch_unwind},
     path::{Path, PathBuf},
     sync::{Arc, Mutex},
     time::Duration,
@@ -16,13 +17,11 @@ use rusqlite::{Connection, ErrorCode, OpenFlags, TransactionBehavior};
 use tokio::sync::{Semaphore, mpsc, oneshot};
 use tracing::warn;
 
+use self::writer::{Durability, Write};
 use crate::store::{Error, Result};
 
 /// Writes waiting for the writer; more callers wait for room.
 const MAX_WAITING_WRITES: usize = 1024;
-
-/// Writes that share a commit: beyond this the fsync is no longer what costs.
-const MAX_SHARED_WRITES: usize = 256;
 
 /// Connections that read at the same time.
 const READERS: usize = 4;
@@ -39,35 +38,6 @@ const MAX_IDLE_LOG_BYTES: i64 = 32 * 1024 * 1024;
 
 /// Pages that the writer keeps in memory, in KiB: those of a few thousand messages in flight.
 const WRITER_CACHE_KIB: i64 = 16 * 1024;
-
-/// One caller's write.
-struct Write {
-    durability: Durability,
-    run: Job,
-}
-
-/// Runs in the writer's transaction and gives back what to do when that has ended.
-type Job = Box<dyn FnOnce(&mut rusqlite::Transaction<'_>) -> Finish + Send>;
-type Finish = Box<dyn FnOnce(&Result<()>) + Send>;
-
-/// What an answered write survives.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Durability {
-    /// The end of this process, however it ends.
-    Process,
-    /// A power failure too.
-    Machine,
-}
-
-impl Durability {
-    /// The value of SQLite's `synchronous` that gives it.
-    fn synchronous(self) -> &'static str {
-        match self {
-            Self::Process => "normal",
-            Self::Machine => "full",
-        }
-    }
-}
 
 /// A SQLite database. Clones share it; the file is closed when the last one is dropped.
 #[derive(Clone)]
@@ -104,7 +74,7 @@ impl Database {
         let (writes, waiting) = mpsc::channel(MAX_WAITING_WRITES);
         std::thread::Builder::new()
             .name("sqlite-writer".to_owned())
-            .spawn(move || write_loop(connection, waiting))
+            .spawn(move || writer::run(connection, waiting))
             .map_err(|e| Error::Failed(format!("writer thread: {e}")))?;
         let readers = Arc::new(Readers {
             path: path.to_owned(),
@@ -141,25 +111,24 @@ impl Database {
     {
         let (answer, answered) = oneshot::channel();
         // A caller that no longer waits needs no answer.
-        let run = prepared(job, |result| drop(answer.send(result)));
-        let write = Write { durability, run };
+        let write = Write::new(durability, job, |result| drop(answer.send(result)));
         self.writes.send(write).await.map_err(|_| closed())?;
         answered.await.map_err(|_| closed())?
     }
 
-    /// Queues `job` like [`write_repeatable`](Self::write_repeatable), from where nothing can be awaited, as in a drop.
-    /// It is run after every write that was queued before; it is given up when there is no room.
+    /// Queues `job` like [`write_repeatable`](Self::write_repeatable), from where nothing can be
+    /// awaited, as in a drop. It is run after every write that was queued before; it is given up when
+    /// there is no room.
     pub(super) fn write_later<F>(&self, job: F)
     where
         F: FnOnce(&Connection) -> rusqlite::Result<()> + Send + 'static,
     {
-        let run = prepared(job, |result| {
+        let write = Write::new(Durability::Process, job, |result| {
             if let Err(error) = result {
                 warn!(%error, "a write in the background failed");
             }
         });
-        let durability = Durability::Process;
-        if self.writes.try_send(Write { durability, run }).is_err() {
+        if self.writes.try_send(write).is_err() {
             warn!("a write in the background found no room");
         }
     }
@@ -176,20 +145,6 @@ impl Database {
             .await
             .map_err(|e| Error::Failed(e.to_string()))?
     }
-}
-
-/// A write that runs `job` in a savepoint and tells `answer` when the commit has ended.
-fn prepared<T, F>(job: F, answer: impl FnOnce(Result<T>) + Send + 'static) -> Job
-where
-    T: Send + 'static,
-    F: FnOnce(&Connection) -> rusqlite::Result<T> + Send + 'static,
-{
-    Box::new(move |transaction| {
-        // The savepoint rolls back while a panic unwinds, so the neighbours' work is whole.
-        let result = catch_unwind(AssertUnwindSafe(|| in_savepoint(transaction, job).map_err(error)))
-            .unwrap_or_else(|_| Err(Error::Failed("a write panicked".to_owned())));
-        Box::new(move |committed| answer(committed.clone().and(result)))
-    })
 }
 
 struct Readers {
@@ -215,46 +170,6 @@ impl Readers {
             .push(connection);
         result
     }
-}
-
-fn write_loop(mut connection: Connection, mut waiting: mpsc::Receiver<Write>) {
-    let mut writes = Vec::with_capacity(MAX_SHARED_WRITES);
-    while waiting.blocking_recv_many(&mut writes, MAX_SHARED_WRITES) > 0 {
-        let mut finishes = Vec::with_capacity(writes.len());
-        let committed = commit_together(&mut connection, &mut writes, &mut finishes).map_err(error);
-        for finish in finishes {
-            finish(&committed);
-        }
-        // Those that were not run are dropped, and so their callers are told.
-        writes.clear();
-    }
-}
-
-fn commit_together(
-    connection: &mut Connection,
-    writes: &mut Vec<Write>,
-    finishes: &mut Vec<Finish>,
-) -> rusqlite::Result<()> {
-    let durable = writes.iter().any(|write| write.durability == Durability::Machine);
-    let durability = if durable {
-        Durability::Machine
-    } else {
-        Durability::Process
-    };
-    connection.pragma_update(None, "synchronous", durability.synchronous())?;
-    let mut transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
-    finishes.extend(writes.drain(..).map(|write| (write.run)(&mut transaction)));
-    transaction.commit()
-}
-
-fn in_savepoint<T>(
-    transaction: &mut rusqlite::Transaction<'_>,
-    job: impl FnOnce(&Connection) -> rusqlite::Result<T>,
-) -> rusqlite::Result<T> {
-    let savepoint = transaction.savepoint()?;
-    let value = job(&savepoint)?;
-    savepoint.commit()?;
-    Ok(value)
 }
 
 fn connect(path: &Path, flags: OpenFlags) -> Result<Connection> {

@@ -15,10 +15,8 @@ use waybill::{
 };
 use waybill_testkit::wait;
 
-use crate::peer::Peer;
-
 const KEY: &str = "order.created.v1";
-const QUEUE: &str = "waybill.test.queue";
+pub(crate) const QUEUE: &str = "waybill.test.queue";
 
 pub(crate) fn subscription() -> Subscription {
     Subscription {
@@ -45,7 +43,7 @@ fn to_queue(queue: impl Into<String>, mut publication: Publication) -> Publicati
     publication
 }
 
-fn ids(batch: &Batch) -> Vec<&str> {
+pub(crate) fn ids(batch: &Batch) -> Vec<&str> {
     batch
         .messages
         .iter()
@@ -53,26 +51,26 @@ fn ids(batch: &Batch) -> Vec<&str> {
         .collect()
 }
 
-async fn open(folder: &Path) -> EmbeddedBroker {
+pub(crate) async fn open(folder: &Path) -> EmbeddedBroker {
     EmbeddedBroker::open(&folder.join("broker.db"), Arc::new(SystemClock))
         .await
         .unwrap()
 }
 
-async fn fixture() -> (TempDir, EmbeddedBroker) {
+pub(crate) async fn fixture() -> (TempDir, EmbeddedBroker) {
     let folder = tempfile::tempdir().unwrap();
     let broker = open(folder.path()).await;
     broker.declare(&subscription()).await.unwrap();
     (folder, broker)
 }
 
-async fn publish(broker: &EmbeddedBroker, batch: Vec<Publication>) {
+pub(crate) async fn publish(broker: &EmbeddedBroker, batch: Vec<Publication>) {
     for result in broker.publish(batch).await {
         result.unwrap();
     }
 }
 
-async fn receive(deliveries: &mut dyn Deliveries) -> Batch {
+pub(crate) async fn receive(deliveries: &mut dyn Deliveries) -> Batch {
     let next = tokio::time::timeout(wait::PATIENCE, deliveries.next(1000));
     next.await.expect("a message comes").unwrap()
 }
@@ -297,62 +295,4 @@ async fn a_backlog_is_received_in_its_order() {
         batch.acknowledgement.ack().await.unwrap();
     }
     assert_eq!(broker.depth(QUEUE).await.unwrap(), Some(0));
-}
-
-#[tokio::test]
-async fn nothing_confirmed_is_lost_when_the_publisher_is_killed() {
-    let (folder, broker) = fixture().await;
-    drop(broker);
-    let mut publisher = Peer::start("publish", folder.path());
-    let confirmed: Vec<_> = (0..500).map(|_| publisher.next_word()).collect();
-    publisher.kill();
-    let broker = open(folder.path()).await;
-    let mut deliveries = broker.subscribe(&subscription()).await.unwrap();
-    let mut stored = Vec::new();
-    while stored.len() < confirmed.len() {
-        let batch = receive(deliveries.as_mut()).await;
-        stored.extend(ids(&batch).into_iter().map(str::to_owned));
-        batch.acknowledgement.ack().await.unwrap();
-    }
-    assert_eq!(stored[..confirmed.len()], confirmed);
-}
-
-#[tokio::test]
-async fn what_a_killed_process_had_in_hand_comes_back() {
-    let (folder, broker) = fixture().await;
-    publish(&broker, (0..3).map(event).collect()).await;
-    let mut holder = Peer::start("hold", folder.path());
-    assert_eq!(holder.next_word(), "3");
-    let mut deliveries = broker.subscribe(&subscription()).await.unwrap();
-    assert!(futures::poll!(deliveries.next(10)).is_pending());
-    holder.kill();
-    let batch = receive(deliveries.as_mut()).await;
-    assert_eq!(ids(&batch), ["0", "1", "2"]);
-}
-
-#[tokio::test]
-async fn processes_share_a_queue() {
-    let (folder, broker) = fixture().await;
-    let mut peers = [
-        Peer::start("consume", folder.path()),
-        Peer::start("consume", folder.path()),
-    ];
-    for peer in &mut peers {
-        assert_eq!(peer.next_word(), "ready");
-    }
-    let count = 2000;
-    for start in (0..count).step_by(100) {
-        publish(&broker, (start..start + 100).map(event).collect()).await;
-    }
-    wait::until("every message is consumed", async || {
-        (broker.depth(QUEUE).await.unwrap() == Some(0)).then_some(())
-    })
-    .await;
-    let mut seen: Vec<usize> = peers
-        .iter_mut()
-        .flat_map(Peer::kill)
-        .map(|word| word.parse().unwrap())
-        .collect();
-    seen.sort_unstable();
-    assert_eq!(seen, (0..count).collect::<Vec<_>>());
 }
