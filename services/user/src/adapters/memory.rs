@@ -36,7 +36,8 @@ pub struct InMemoryDatabase {
 struct State {
     users: BTreeMap<Uuid, StoredUser>,
     registrations: BTreeMap<Uuid, Registration>,
-    outbox: Vec<Entry>,
+    /// Entries, oldest first, each with the time at which it was stored.
+    outbox: Vec<(SystemTime, Entry)>,
     handled: HashSet<Uuid>,
     stats: BTreeMap<Uuid, OrderStats>,
 }
@@ -57,7 +58,7 @@ impl State {
     fn publish(&mut self, user: &User, message: Message) -> Entry {
         let owner = user.user_id.to_string();
         let entry = Entry { owner, message };
-        self.outbox.push(entry.clone());
+        self.outbox.push((user.update_time, entry.clone()));
         entry
     }
 }
@@ -142,25 +143,29 @@ impl Inbox<StatsChange> for InMemoryDatabase {
     }
 }
 
-/// Every entry counts as old: nothing here survives a process that could have left it behind.
 #[async_trait]
 impl Outbox for InMemoryDatabase {
-    async fn pending(&self, _before: SystemTime, limit: usize) -> Result<Vec<Entry>> {
-        Ok(self.state().outbox.iter().take(limit).cloned().collect())
+    async fn pending(&self, before: SystemTime, limit: usize) -> Result<Vec<Entry>> {
+        let state = self.state();
+        let old = state.outbox.iter().filter(|(stored, _)| *stored < before);
+        Ok(old.take(limit).map(|(_, entry)| entry.clone()).collect())
     }
 
     async fn clear(&self, entries: &[Entry]) -> Result<()> {
-        self.state().outbox.retain(|entry| {
-            !entries
-                .iter()
-                .any(|cleared| cleared.event_id() == entry.event_id())
-        });
+        let cleared: HashSet<_> = entries.iter().map(Entry::event_id).collect();
+        let mut state = self.state();
+        state
+            .outbox
+            .retain(|(_, entry)| !cleared.contains(entry.event_id()));
         Ok(())
     }
 
     async fn backlog(&self) -> Result<Backlog> {
-        let depth = self.state().outbox.len() as u64;
-        Ok(Backlog { depth, oldest: None })
+        let state = self.state();
+        Ok(Backlog {
+            depth: state.outbox.len() as u64,
+            oldest: state.outbox.iter().map(|(stored, _)| *stored).min(),
+        })
     }
 
     async fn try_lead(&self, _holder: &str, _now: SystemTime, _lease: Duration) -> Result<bool> {

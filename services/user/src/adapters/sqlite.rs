@@ -1,5 +1,7 @@
 //! The service's state in a SQLite file.
 
+#[cfg(test)]
+mod plans;
 mod stats;
 mod users;
 

@@ -1,10 +1,20 @@
 //! What every repository of users must do, on every database.
 
+use std::sync::Arc;
+
 use futures::future::join_all;
-use waybill::{clock::unix_millis, grpc::page::Cursor};
+use waybill::{
+    clock::{SystemClock, unix_millis},
+    grpc::page::Cursor,
+    mongo,
+    platform::Database,
+    store::Error,
+};
+use waybill_testkit::{mongodb::PrivateServer, wait};
 use waybill_user::{
     domain::user::User,
     ports::{Changed, Registered, StoredUser},
+    storage::Storage,
 };
 
 use crate::support::{Store, at, change, changed, contact, id, registered, registration, request};
@@ -308,4 +318,31 @@ async fn users_are_listed_newest_first_page_by_page() {
         }
         assert_eq!(seen, [5, 4, 3, 2, 1], "{}", store.name);
     }
+}
+
+#[tokio::test]
+async fn a_database_that_is_away_at_the_start_is_used_as_it_should_be_when_it_comes() {
+    let mut server = PrivateServer::start().await;
+    server.kill();
+    let url = format!("{}&serverSelectionTimeoutMS=500", server.url());
+    let client = mongo::Client::new(&url).await.unwrap();
+    let database = Database::Mongo(client.database("user"));
+    let storage = Storage::of(&database, &(Arc::new(SystemClock) as _));
+    let ann = registration(1, "ann@example.com");
+    let result = storage.users.register(&ann, registered(&ann, 101)).await;
+    assert!(matches!(result, Err(Error::Unavailable(_))), "{result:?}");
+
+    server.restart().await;
+    // Nobody has made the indexes in the background: the first write does, before it writes.
+    let result = wait::until("the user is registered", async || {
+        storage.users.register(&ann, registered(&ann, 101)).await.ok()
+    });
+    // An attempt whose answer was lost may have been the one.
+    assert!(matches!(
+        result.await,
+        Registered::Stored(_) | Registered::Before(_)
+    ));
+    let other = registration(2, "ANN@example.com");
+    let result = storage.users.register(&other, registered(&other, 102)).await;
+    assert_eq!(result.unwrap(), Registered::EmailTaken);
 }

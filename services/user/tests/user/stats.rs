@@ -26,7 +26,7 @@ use crate::support::{Store, at, id};
 
 /// An order as its events tell of it.
 #[derive(Debug, Clone, Copy)]
-struct Order {
+pub(crate) struct Order {
     user: u128,
     currency: &'static str,
     units: i64,
@@ -43,7 +43,7 @@ impl Order {
         }
     }
 
-    fn created(&self, event_id: u128) -> Envelope {
+    pub(crate) fn created(&self, event_id: u128) -> Envelope {
         let event = OrderCreated {
             order_id: "an order".to_owned(),
             user_id: id(self.user).to_string(),
@@ -61,7 +61,7 @@ impl Order {
         )
     }
 
-    fn cancelled(&self, event_id: u128) -> Envelope {
+    pub(crate) fn cancelled(&self, event_id: u128) -> Envelope {
         let event = OrderCancelled {
             order_id: "an order".to_owned(),
             user_id: id(self.user).to_string(),
@@ -80,7 +80,7 @@ impl Order {
     }
 }
 
-const ORDER: Order = Order {
+pub(crate) const ORDER: Order = Order {
     user: 1,
     currency: "EUR",
     units: 12,
@@ -93,7 +93,7 @@ fn handler(storage: &Storage) -> InboxHandler<StatsChange> {
 }
 
 /// Handles a batch as a consumer does: what is unavailable is tried again.
-async fn handle(storage: &Storage, batch: &[Envelope]) {
+pub(crate) async fn handle(storage: &Storage, batch: &[Envelope]) {
     let handler = handler(storage);
     let attempt = async || match handler.handle(batch).await {
         Err(handler::Error::Unavailable(_)) => None,

@@ -1,11 +1,9 @@
 //! Databases of every kind, and values to put into them.
 
-use std::{
-    sync::{Arc, Mutex},
-    time::SystemTime,
-};
+pub(crate) mod broker;
 
-use async_trait::async_trait;
+use std::{sync::Arc, time::SystemTime};
+
 use tempfile::TempDir;
 use uuid::Uuid;
 use waybill::{
@@ -15,7 +13,6 @@ use waybill::{
     message::Message,
     mongo,
     platform::Database,
-    publisher::{self, Publication, Publisher},
 };
 use waybill_testkit::mongodb::Databases;
 use waybill_user::{
@@ -140,28 +137,4 @@ pub(crate) fn registered(registration: &Registration, event_id: u128) -> Message
 pub(crate) fn changed(user: &User, event_id: u128) -> Message {
     let event = UserEvent::ContactChanged(user.clone());
     write_event(&event, id(event_id), &Context::new("c"))
-}
-
-/// A broker that takes everything and remembers it.
-#[derive(Debug, Default)]
-pub(crate) struct Recorder {
-    messages: Mutex<Vec<Message>>,
-}
-
-impl Recorder {
-    pub(crate) fn messages(&self) -> Vec<Message> {
-        self.messages.lock().unwrap().clone()
-    }
-}
-
-#[async_trait]
-impl Publisher for Recorder {
-    async fn publish(&self, publications: Vec<Publication>) -> Vec<Result<(), publisher::Error>> {
-        let mut messages = self.messages.lock().unwrap();
-        let publish = |publication: Publication| {
-            messages.push(publication.message);
-            Ok(())
-        };
-        publications.into_iter().map(publish).collect()
-    }
 }

@@ -30,7 +30,7 @@ use waybill_user::{
     ports::{Changed, Registered, Registration, RequestKey, StoredUser, UserRepository},
 };
 
-use crate::support::{Recorder, at, change, clock, contact, id, request};
+use crate::support::{at, broker::Recorder, change, clock, contact, id, request};
 
 /// The use cases, and what is around them.
 struct World {
@@ -191,7 +191,7 @@ async fn what_was_stored_is_published_with_the_context_of_its_call() {
     stop.cancel();
     running.await.unwrap();
 
-    let messages = world.published.messages();
+    let messages = world.published.published();
     let envelope = |n: usize| Envelope::from_message(&messages[n]).unwrap();
     let registered: UserRegistered = envelope(0).decode().unwrap();
     assert_eq!(
