@@ -7,11 +7,12 @@ use std::{collections::HashMap, sync::LazyLock};
 
 use regex::{Captures, Regex};
 
-/// What is made anew in every run: UUIDs, page tokens, and hashes of 16 digits or more.
+/// What is made anew in every run: UUIDs, page tokens, hashes of 16 digits or more, and the 8 digits that
+/// make a mail address one of its own.
 static ID: LazyLock<Regex> = LazyLock::new(|| {
     Regex::new(concat!(
         r"\b[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}\b",
-        r"|\b[0-9a-f]{16,64}\b",
+        r"|\b[0-9a-f]{16,64}\b|\+[0-9a-f]{8}@",
         r#"|(?P<before>[pP]age_?[tT]oken": ")(?P<token>[^"]+)"#,
     ))
     .unwrap()

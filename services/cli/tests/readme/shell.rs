@@ -29,15 +29,15 @@ waybill() {
         "$BINARY" --server "http://127.0.0.1:$GRPC_PORT" "$@"
         return
     fi
-    "$BINARY" "$@" >up.out 2>up.log &
+    "$BINARY" "$@" >"$LOGS/out" 2>"$LOGS/log" &
     until "$BINARY" health --addr "127.0.0.1:$HTTP_PORT" >/dev/null 2>&1; do
         if ! kill -0 $! 2>/dev/null; then
-            cat up.out up.log
+            cat "$LOGS/out" "$LOGS/log"
             return 1
         fi
         sleep 0.05
     done
-    cat up.out
+    cat "$LOGS/out"
 }
 cargo() {
     if [ "$1 $2 $3" != "run --release --" ]; then
@@ -49,25 +49,27 @@ cargo() {
 }
 "#;
 
-/// A running shell. Its folder goes with it.
+/// A running shell. Its folders go with it.
 pub(crate) struct Shell {
     bash: Child,
     input: Option<ChildStdin>,
     output: Receiver<String>,
     /// Ports of the document, and of this shell in their place.
     ports: [(&'static str, String); 2],
-    _folder: TempDir,
+    _folders: [TempDir; 2],
 }
 
 impl Shell {
     /// Starts a shell for `binary`.
     pub(crate) fn start(binary: &str) -> Self {
-        let folder = tempfile::tempdir().unwrap();
+        // What the reader sees, and what the reader does not.
+        let [folder, logs] = [(); 2].map(|()| tempfile::tempdir().unwrap());
         let ports = [(GRPC, free_port().to_string()), (HTTP, free_port().to_string())];
         let mut bash = Command::new("bash")
             .args(["--noprofile", "--norc"])
             .current_dir(folder.path())
             .env("BINARY", binary)
+            .env("LOGS", logs.path())
             .env("GRPC_PORT", &ports[0].1)
             .env("HTTP_PORT", &ports[1].1)
             .stdin(Stdio::piped())
@@ -90,7 +92,7 @@ impl Shell {
             input: Some(input),
             output,
             ports,
-            _folder: folder,
+            _folders: [folder, logs],
         }
     }
 
