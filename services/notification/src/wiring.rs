@@ -33,10 +33,6 @@ use crate::{
 /// Short name of the service.
 const NAME: &str = "notification";
 
-/// Mails sent between two records of what was sent: what a crash may repeat, and what must be dealt
-/// with before a stop. At a second a mail and 8 at a time that is 8 s of a stop's 10.
-const MAIL_BATCH: u16 = 64;
-
 /// The queues that the service consumes. Contacts have one of their own, so that a mail server that
 /// is down does not keep addresses from becoming known.
 pub fn subscriptions() -> Vec<Subscription> {
@@ -51,7 +47,6 @@ fn contacts_queue() -> Subscription {
 
 fn mail_queue() -> Subscription {
     Subscription::new("waybill.notification.mail")
-        .prefetching(MAIL_BATCH)
         .to::<OrderCreated>()
         .to::<OrderCancelled>()
 }

@@ -95,6 +95,9 @@ fn contact_in(envelope: &Envelope) -> Result<Contact, Failure> {
         }
         _ => return Err(envelope.unknown_type()),
     };
+    if version < 1 {
+        return Err(invalid("version", "at least 1"));
+    }
     Ok(Contact {
         user_id: id("user_id", &user_id)?,
         email,

@@ -35,6 +35,14 @@ use crate::{
 /// latency, few enough for servers that limit connections a client (10 to 20 are common).
 pub const MAX_SENDING: usize = 8;
 
+/// Mails sent between two records of what was sent: what a crash may repeat. Large enough that the
+/// look-ups and the record cost little beside the mails.
+pub const RECORDED_TOGETHER: usize = 64;
+
+/// Why the mailer cannot be reached, once that is known: the rest of a batch need not try, or every
+/// mail would wait for a timeout of its own.
+type Outage = Mutex<Option<mailer::Error>>;
+
 /// The use case.
 pub struct Notify {
     contacts: Arc<dyn Contacts>,
@@ -43,17 +51,15 @@ pub struct Notify {
     clock: Arc<dyn Clock>,
     message_id_domain: String,
     /// Sent, and not recorded yet. It outlives a call that could not record, so that the batch does
-    /// not go out again when it is offered again. At most one batch: nothing is sent while some wait.
+    /// not go out again when it is offered again. At most [`RECORDED_TOGETHER`]: nothing is sent while some wait.
     unrecorded: Mutex<Vec<Notification>>,
 }
 
-/// What one batch knows.
-struct Batch {
+/// What is known to those who send a part of a batch.
+struct Known<'a> {
     told: HashSet<(Uuid, Kind)>,
     contacts: HashMap<Uuid, Contact>,
-    /// Why the mailer cannot be reached, once that is known: the rest of the batch need not try, or
-    /// every mail would wait for a timeout of its own.
-    outage: Mutex<Option<mailer::Error>>,
+    outage: &'a Outage,
 }
 
 impl Notify {
@@ -78,13 +84,22 @@ impl Notify {
     /// Tells what has not been told yet. The outcomes stand in the order of `notices`. Notices of one
     /// order are told in their order. A confirmation is not sent after a cancellation was.
     pub async fn notify(&self, notices: &[Notice]) -> Result<Vec<Outcome>> {
+        let outage = Outage::default();
+        let mut outcomes = Vec::with_capacity(notices.len());
+        for part in notices.chunks(RECORDED_TOGETHER) {
+            outcomes.extend(self.notify_part(part, &outage).await?);
+        }
+        Ok(outcomes)
+    }
+
+    async fn notify_part(&self, notices: &[Notice], outage: &Outage) -> Result<Vec<Outcome>> {
         self.record_sent().await?;
-        let batch = self.look_up(notices).await?;
+        let known = self.look_up(notices, outage).await?;
         let mut of_order: HashMap<Uuid, Vec<usize>> = HashMap::new();
         for (index, notice) in notices.iter().enumerate() {
             of_order.entry(notice.order_id).or_default().push(index);
         }
-        let tell = |indices: Vec<usize>| self.tell_in_order(notices, indices, &batch);
+        let tell = |indices: Vec<usize>| self.tell_in_order(notices, indices, &known);
         let mut outcomes: Vec<(usize, Outcome)> = stream::iter(of_order.into_values().map(tell))
             .buffer_unordered(MAX_SENDING)
             .flat_map(stream::iter)
@@ -95,7 +110,7 @@ impl Notify {
         Ok(outcomes.into_iter().map(|(_, outcome)| outcome).collect())
     }
 
-    async fn look_up(&self, notices: &[Notice]) -> Result<Batch> {
+    async fn look_up<'a>(&self, notices: &[Notice], outage: &'a Outage) -> Result<Known<'a>> {
         let orders = distinct(notices.iter().map(|notice| notice.order_id));
         let records = self.notifications.about(&orders).await?;
         let told: HashSet<_> = records.iter().map(|n| (n.order_id, n.kind)).collect();
@@ -105,10 +120,10 @@ impl Notify {
             [] => Vec::new(),
             users => self.contacts.find(users).await?,
         };
-        Ok(Batch {
+        Ok(Known {
             told,
             contacts: contacts.into_iter().map(|c| (c.user_id, c)).collect(),
-            outage: Mutex::default(),
+            outage,
         })
     }
 
@@ -117,9 +132,9 @@ impl Notify {
         &self,
         notices: &[Notice],
         indices: Vec<usize>,
-        batch: &Batch,
+        known: &Known<'_>,
     ) -> Vec<(usize, Outcome)> {
-        let is_told = |notice: &Notice, kind| batch.told.contains(&(notice.order_id, kind));
+        let is_told = |notice: &Notice, kind| known.told.contains(&(notice.order_id, kind));
         let mut told_now = HashSet::new();
         let mut outcomes = Vec::with_capacity(indices.len());
         for index in indices {
@@ -131,7 +146,7 @@ impl Notify {
                 self.remember(Notification::superseded(notice, self.clock.now()));
                 Ok(())
             } else {
-                self.send(notice, batch).await
+                self.send(notice, known).await
             };
             if outcome.is_ok() {
                 told_now.insert(notice.kind);
@@ -141,18 +156,18 @@ impl Notify {
         outcomes
     }
 
-    async fn send(&self, notice: &Notice, batch: &Batch) -> Outcome {
-        let contact = batch.contacts.get(&notice.user_id).ok_or_else(|| {
+    async fn send(&self, notice: &Notice, known: &Known<'_>) -> Outcome {
+        let contact = known.contacts.get(&notice.user_id).ok_or_else(|| {
             let text = format!("no contact of user {} is known yet", notice.user_id);
             Failure::transient("CONTACT_UNKNOWN", text)
         })?;
-        if let Some(outage) = locked(&batch.outage).clone() {
+        if let Some(outage) = locked(known.outage).clone() {
             return Err(failure(outage));
         }
         let mail = Mail::new(notice, contact, &self.message_id_domain);
         if let Err(error) = self.mailer.send(&mail).await {
             if let mailer::Error::Unavailable(_) = error {
-                *locked(&batch.outage) = Some(error.clone());
+                *locked(known.outage) = Some(error.clone());
             }
             return Err(failure(error));
         }

@@ -93,7 +93,7 @@ async fn unknown_users_are_left_out(contacts: &dyn Contacts) {
 
 async fn only_a_higher_version_replaces(contacts: &dyn Contacts) {
     let user = id();
-    for (saved, kept) in [(2, 2), (1, 2), (2, 2), (3, 3)] {
+    for (saved, kept) in [(0, 0), (2, 2), (1, 2), (2, 2), (3, 3)] {
         contacts.save(&[contact(user, saved)]).await.unwrap();
         assert_eq!(version_of(contacts, user).await, kept);
     }

@@ -3,6 +3,7 @@
 mod conformance;
 mod files;
 mod grpc;
+mod mongo;
 mod notify;
 mod smtp;
 mod support;

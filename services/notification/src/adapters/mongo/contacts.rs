@@ -54,7 +54,8 @@ impl MongoContacts {
             "display_name": &contact.display_name,
             "version": contact.version,
         };
-        let is_newer = doc! {"$lt": [{"$ifNull": ["$version", 0]}, contact.version]};
+        // A version that is not there, of a new document, is less than any number.
+        let is_newer = doc! {"$lt": ["$version", contact.version]};
         // `$literal`, or a name that starts with `$` would be read as a field.
         let replace = doc! {"$replaceWith": {"$cond": [is_newer, {"$literal": new}, "$$ROOT"]}};
         UpdateOneModel::builder()

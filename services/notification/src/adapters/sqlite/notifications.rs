@@ -144,3 +144,36 @@ fn word<T>(row: &Row<'_>, column: &str, read: fn(&str) -> Option<T>) -> rusqlite
         )
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::adapters::sqlite::MIGRATIONS;
+
+    fn plan(sql: &str) -> String {
+        let connection = rusqlite::Connection::open_in_memory().unwrap();
+        connection.execute_batch(MIGRATIONS[0]).unwrap();
+        let mut statement = connection.prepare(&format!("EXPLAIN QUERY PLAN {sql}")).unwrap();
+        let steps = statement.raw_query().mapped(|row| row.get::<_, String>(3));
+        steps.collect::<rusqlite::Result<Vec<_>>>().unwrap().join("; ")
+    }
+
+    #[test]
+    fn every_query_is_answered_by_an_index() {
+        assert_eq!(plan(GET), "SEARCH notifications USING PRIMARY KEY (id=?)");
+        assert_eq!(
+            plan(ABOUT),
+            "SEARCH notifications USING INDEX notifications_by_order (order_id=?)"
+        );
+        let of_order = plan(LIST_ORDER);
+        assert!(
+            of_order.starts_with("SEARCH notifications USING INDEX notifications_by_order"),
+            "{of_order}"
+        );
+        // In the order of the index, from where the page starts.
+        assert_eq!(
+            plan(LIST_USER),
+            "SEARCH notifications USING INDEX notifications_by_user (user_id=? AND (create_time_ms,id)<(?,?))"
+        );
+    }
+}
