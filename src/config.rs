@@ -20,8 +20,8 @@ use crate::retry::RetryPolicy;
 /// The exit code of a process whose settings are wrong: `EX_CONFIG` of `sysexits.h`.
 pub const EXIT_CODE: u8 = 78;
 
-/// Longest that a process may take to stop, and the default: below the grace that Docker gives by
-/// default, after which it kills.
+/// Longest that a process may take to stop, and the default: whoever stops containers gives them
+/// about that long before it kills them.
 pub const MAX_DRAIN_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// Most messages that one consumer may hold unacknowledged: quorum queues take no more.

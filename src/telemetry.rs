@@ -1,6 +1,6 @@
 //! What a process tells about itself: log lines on standard error.
 
-use std::io;
+use std::io::{self, IsTerminal};
 
 use tracing_subscriber::{EnvFilter, Layer, layer::SubscriberExt, util::SubscriberInitExt};
 
@@ -19,7 +19,9 @@ pub enum Error {
 
 /// Sends log lines that `filter` lets through to standard error, from now on.
 pub fn init(format: LogFormat, filter: &str) -> Result<(), Error> {
-    let lines = tracing_subscriber::fmt::layer().with_writer(io::stderr);
+    let lines = tracing_subscriber::fmt::layer()
+        .with_writer(io::stderr)
+        .with_ansi(io::stderr().is_terminal());
     let lines = match format {
         LogFormat::Pretty => lines.boxed(),
         LogFormat::Json => lines.json().flatten_event(true).with_span_list(false).boxed(),

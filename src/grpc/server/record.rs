@@ -47,12 +47,13 @@ impl Record {
 impl Drop for Record {
     fn drop(&mut self) {
         let _in_span = self.span.enter();
-        let (code, latency_ms) = (self.code, self.started.elapsed().as_secs_f64() * 1e3);
+        let code = self.code;
+        let latency_us = u64::try_from(self.started.elapsed().as_micros()).unwrap_or(u64::MAX);
         match code {
-            Code::Internal | Code::Unknown | Code::DataLoss => error!(?code, latency_ms, "call failed"),
-            Code::Unavailable | Code::DeadlineExceeded => warn!(?code, latency_ms, "call failed"),
-            _ if self.is_probe => debug!(?code, latency_ms, "call ended"),
-            _ => info!(?code, latency_ms, "call ended"),
+            Code::Internal | Code::Unknown | Code::DataLoss => error!(?code, latency_us, "call failed"),
+            Code::Unavailable | Code::DeadlineExceeded => warn!(?code, latency_us, "call failed"),
+            _ if self.is_probe => debug!(?code, latency_us, "call ended"),
+            _ => info!(?code, latency_us, "call ended"),
         }
     }
 }

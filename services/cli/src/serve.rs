@@ -1,0 +1,104 @@
+//! `waybill up` and `waybill serve`: services in this process, until it is told to stop.
+
+use std::io::{self, Write};
+
+use anyhow::{Context, Result};
+use clap::ValueEnum;
+use tokio::net::TcpListener;
+use tokio_util::sync::CancellationToken;
+use waybill::{
+    config::Settings, host::Host, platform::Platform, service::Service, shutdown, telemetry,
+    topology::Subscription,
+};
+
+use crate::{announce::Announcement, command_line::Flags, parts};
+
+/// A service that a process may run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Role {
+    /// Places, cancels and shows orders.
+    Order,
+    /// Registers users and counts their orders.
+    User,
+    /// Mails users about their orders.
+    Notification,
+}
+
+impl Role {
+    /// All of them.
+    pub(crate) const ALL: [Self; 3] = [Self::Order, Self::User, Self::Notification];
+
+    /// Its short name.
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Order => "order",
+            Self::User => "user",
+            Self::Notification => "notification",
+        }
+    }
+
+    async fn service(
+        self,
+        platform: &Platform,
+        settings: &Settings,
+        stop: &CancellationToken,
+    ) -> Result<Service> {
+        let service = match self {
+            Self::Order => waybill_order::service(platform, stop).await,
+            Self::User => waybill_user::service(platform, stop).await,
+            Self::Notification => waybill_notification::service(platform, parts::mail(settings)?, stop).await,
+        };
+        service.with_context(|| format!("cannot start the {} service", self.name()))
+    }
+}
+
+/// Runs `roles` in this process, which is called `process`, until it is told to stop.
+pub(crate) async fn run(process: &str, roles: &[Role], flags: Flags) -> Result<()> {
+    let settings = Settings::load(flags.values, flags.config)?;
+    telemetry::init(settings.log_format, &settings.log_filter)?;
+    let stop = shutdown::on_signal().context("cannot catch signals")?;
+
+    let grpc = listen(&settings.grpc_addr).await?;
+    let http = listen(&settings.http_addr).await?;
+    let platform = parts::platform(&settings, process).await?;
+    let background = CancellationToken::new();
+    let mut services = Vec::new();
+    for role in roles {
+        services.push(role.service(&platform, &settings, &background).await?);
+    }
+
+    let announcement = Announcement {
+        roles,
+        settings: &settings,
+        grpc: grpc.local_addr()?,
+        http: http.local_addr()?,
+        ids: platform.ids.as_ref(),
+    };
+    // Whoever started it may have closed its output; it runs all the same.
+    let _ = writeln!(io::stdout(), "{announcement}");
+    let host = Host {
+        grpc,
+        http,
+        subscriptions: subscriptions(),
+        background,
+        drain_timeout: settings.drain_timeout,
+    };
+    Ok(host.run(&platform, services, &stop).await?)
+}
+
+/// What all services consume, also those that run elsewhere: their queues must be there before
+/// anything is published.
+fn subscriptions() -> Vec<Subscription> {
+    [
+        waybill_order::subscriptions(),
+        waybill_user::subscriptions(),
+        waybill_notification::subscriptions(),
+    ]
+    .concat()
+}
+
+async fn listen(address: &str) -> Result<TcpListener> {
+    TcpListener::bind(address)
+        .await
+        .with_context(|| format!("cannot listen on {address}"))
+}
