@@ -49,7 +49,7 @@ pub enum Update {
     Stored(Entry),
     /// The order is no longer at the version before. Nothing was stored.
     Moved,
-    /// A request of that id cancelled another order before. Nothing was stored.
+    /// A request of that id was for another order before. The order is as it was.
     RequestUsed,
 }
 
@@ -62,7 +62,8 @@ pub trait OrderRepository: Send + Sync + 'static {
     async fn insert(&self, order: &Order, request: Request, event: Message) -> Result<Insert>;
 
     /// Stores the cancellation that is the last change of `order`, if the stored order is at the
-    /// version just before it and the request's id has cancelled no other order.
+    /// version just before it and the request's id has cancelled no other order. A
+    /// store may also refuse an id that was to cancel another order and came too late.
     async fn cancel(&self, order: &Order, request: Request, event: Message) -> Result<Update>;
 
     /// The order that the request of this id cancelled.

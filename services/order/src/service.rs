@@ -80,8 +80,7 @@ impl Stores {
             Database::Mongo(database) => {
                 let orders = Arc::new(MongoOrderRepository::new(database));
                 let outbox = MongoOrderRepository::outbox(database);
-                let mut indexes = orders.indexes();
-                indexes.push(outbox.indexes());
+                let indexes = vec![orders.indexes(), outbox.indexes()];
                 Self {
                     repository: orders.clone(),
                     queries: orders,

@@ -34,6 +34,7 @@ pub(crate) async fn run(subject: &Subject) {
     an_order_is_cancelled_once(subject).await;
     of_cancellations_at_the_same_moment_one_is_stored(subject).await;
     a_request_cancels_one_order(subject).await;
+    of_orders_cancelled_by_one_request_at_the_same_moment_one_is(subject).await;
     pages_lead_through_a_users_orders_newest_first(subject).await;
     versions_are_told_of_the_orders_asked_for(subject).await;
 }
@@ -207,6 +208,20 @@ async fn a_request_cancels_one_order(subject: &Subject) {
     assert!(matches!(result, Update::RequestUsed));
     assert_eq!(subject.queries.find(two.id()).await.unwrap(), Some(two.clone()));
     assert_eq!(subject.events_of(&two).await, 1);
+}
+
+async fn of_orders_cancelled_by_one_request_at_the_same_moment_one_is(subject: &Subject) {
+    let (user_id, request) = (id(), request());
+    let mut orders = Vec::new();
+    for millis in 0..8 {
+        orders.push(cancelled(&subject.placed(user_id, millis).await));
+    }
+    let cancellations = orders.iter().map(|order| subject.cancel(order, request));
+    let results = futures::future::join_all(cancellations).await;
+    let stored = results.iter().filter(|r| matches!(r, Update::Stored(_))).count();
+    assert_eq!(stored, 1);
+    let kept = subject.queries.list(user_id, None, 8).await.unwrap();
+    assert_eq!(kept.iter().filter(|order| order.version() == 2).count(), 1);
 }
 
 async fn pages_lead_through_a_users_orders_newest_first(subject: &Subject) {

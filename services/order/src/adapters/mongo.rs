@@ -1,9 +1,10 @@
 //! Orders in MongoDB, one document each: the order, the requests that made it what it is, and the
 //! events that are not published yet. So every change is one write of one document.
 //!
-//! The `_id` is the request id of the placement. That makes a repeated request one order on any
-//! topology, also when the collection is sharded on hashed `_id`, and placing an order one insert
-//! with no look before it.
+//! Nothing but `_id` is unique on every topology: a collection that is sharded on hashed `_id` can
+//! have no other unique index. So the `_id` of an order is the request id of its placement, which
+//! makes a repeated request one order and placing it one insert with no look before. A cancellation
+//! first claims its request id, in a collection where that is the `_id`.
 
 mod document;
 
@@ -17,14 +18,14 @@ use waybill::{
         Database, Indexes, MongoOutbox,
         bson::{DateTime, Document, doc},
         is_duplicate_key,
-        mongodb::{Collection, IndexModel, options::IndexOptions},
+        mongodb::{Collection, IndexModel},
         outbox, store_error,
     },
     outbox::Entry,
     store::{Error, Result},
 };
 
-use self::document::{CancelDocument, OrderDocument, OwnerDocument, VersionDocument};
+use self::document::{CancelDocument, ClaimDocument, OrderDocument, OwnerDocument, VersionDocument};
 use super::record::OrderRecord;
 use crate::{
     domain::Order,
@@ -34,12 +35,15 @@ use crate::{
 /// The collection of orders.
 const COLLECTION: &str = "orders";
 
+/// The collection that says which order a cancellation's request id is for.
+const CLAIMS: &str = "cancel_requests";
+
 /// Keeps orders in a MongoDB collection.
 #[derive(Debug, Clone)]
 pub struct MongoOrderRepository {
     orders: Collection<OrderDocument>,
-    queried: Indexes,
-    cancel_requests: Indexes,
+    claims: Collection<ClaimDocument>,
+    indexes: Indexes,
 }
 
 impl MongoOrderRepository {
@@ -48,8 +52,8 @@ impl MongoOrderRepository {
         let indexed = database.collection::<Document>(COLLECTION);
         Self {
             orders: database.collection(COLLECTION),
-            queried: Indexes::new(indexed.clone(), queried()),
-            cancel_requests: Indexes::new(indexed, vec![cancel_requests()]),
+            claims: database.collection(CLAIMS),
+            indexes: Indexes::new(indexed, indexes()),
         }
     }
 
@@ -59,8 +63,8 @@ impl MongoOrderRepository {
     }
 
     /// What it needs to find orders without looking at all of them.
-    pub fn indexes(&self) -> Vec<Indexes> {
-        vec![self.queried.clone(), self.cancel_requests.clone()]
+    pub fn indexes(&self) -> Indexes {
+        self.indexes.clone()
     }
 
     async fn one(&self, filter: Document) -> Result<Option<OrderDocument>> {
@@ -70,32 +74,41 @@ impl MongoOrderRepository {
             .await
             .map_err(store_error)
     }
+
+    /// Claims a request id for the cancellation of one order. `false` when it is claimed for another.
+    ///
+    /// A claim whose cancellation then did not come about stays: the request may come again.
+    async fn claim(&self, request_id: Uuid, order_id: Uuid) -> Result<bool> {
+        let claim = ClaimDocument::new(request_id, order_id);
+        match self.claims.insert_one(&claim).await {
+            Ok(_) => Ok(true),
+            Err(error) if is_duplicate_key(&error) => {
+                let first = self.claimed(request_id).await?;
+                Ok(first.ok_or_else(rolled_back)?.order_id == claim.order_id)
+            }
+            Err(error) => Err(store_error(error)),
+        }
+    }
+
+    async fn claimed(&self, request_id: Uuid) -> Result<Option<ClaimDocument>> {
+        let filter = doc! {"_id": request_id.to_string()};
+        self.claims.find_one(filter).await.map_err(store_error)
+    }
 }
 
-/// What finds an order by its id, and the orders of a user. The order id's index is not unique: ids
-/// are made here, and a sharded collection could not have it.
-fn queried() -> Vec<IndexModel> {
-    [doc! {"order_id": 1}, by_user()]
-        .map(|keys| IndexModel::builder().keys(keys).build())
-        .into()
+/// What finds an order by its id, and the orders of a user, newest first.
+fn indexes() -> Vec<IndexModel> {
+    [
+        doc! {"order_id": 1},
+        doc! {"user_id": 1, "create_time": -1, "order_id": -1},
+    ]
+    .map(|keys| IndexModel::builder().keys(keys).build())
+    .into()
 }
 
-/// Newest first: the order of a page.
-fn by_user() -> Document {
-    doc! {"user_id": 1, "create_time": -1, "order_id": -1}
-}
-
-/// What lets a request id cancel one order only.
-fn cancel_requests() -> IndexModel {
-    let cancelled = doc! {"cancel.request_id": {"$exists": true}};
-    let options = IndexOptions::builder()
-        .unique(true)
-        .partial_filter_expression(cancelled)
-        .build();
-    IndexModel::builder()
-        .keys(doc! {"cancel.request_id": 1})
-        .options(options)
-        .build()
+/// A document that stood in the way of an insert is gone: its primary stepped down before others had it.
+fn rolled_back() -> Error {
+    Error::Unavailable("what the request left before is gone again".to_owned())
 }
 
 /// Readers of orders have no use for events on their way.
@@ -116,10 +129,7 @@ impl OrderRepository for MongoOrderRepository {
             Ok(_) => Ok(Insert::Stored(entry)),
             Err(error) if is_duplicate_key(&error) => {
                 let first = self.one(doc! {"_id": request.id.to_string()}).await?;
-                let first = first.ok_or_else(|| {
-                    // A primary that steps down may roll back what stood in the way.
-                    Error::Unavailable("the order of this request is gone again".to_owned())
-                })?;
+                let first = first.ok_or_else(rolled_back)?;
                 let fingerprint = first.fingerprint()?;
                 let order = first.into_record()?.into_order()?;
                 Ok(Insert::Repeated(Recorded { order, fingerprint }))
@@ -129,7 +139,9 @@ impl OrderRepository for MongoOrderRepository {
     }
 
     async fn cancel(&self, order: &Order, request: Request, event: Message) -> Result<Update> {
-        self.cancel_requests.ensure().await?;
+        if !self.claim(request.id, order.id()).await? {
+            return Ok(Update::RequestUsed);
+        }
         let entry = Entry {
             owner: String::new(),
             message: event,
@@ -154,13 +166,15 @@ impl OrderRepository for MongoOrderRepository {
                 ..entry
             })),
             Ok(None) => Ok(Update::Moved),
-            Err(error) if is_duplicate_key(&error) => Ok(Update::RequestUsed),
             Err(error) => Err(store_error(error)),
         }
     }
 
     async fn cancelled_by(&self, request_id: Uuid) -> Result<Option<Recorded>> {
-        let filter = doc! {"cancel.request_id": request_id.to_string()};
+        let Some(claim) = self.claimed(request_id).await? else {
+            return Ok(None);
+        };
+        let filter = doc! {"order_id": claim.order_id, "cancel.request_id": request_id.to_string()};
         let Some(document) = self.one(filter).await? else {
             return Ok(None);
         };

@@ -43,6 +43,14 @@ pub(super) struct CancelDocument {
     reason: String,
 }
 
+/// Which order the request id of a cancellation is for.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(super) struct ClaimDocument {
+    #[serde(rename = "_id")]
+    request_id: String,
+    pub(super) order_id: String,
+}
+
 /// The key of one order.
 #[derive(Debug, Clone, Deserialize)]
 pub(super) struct OwnerDocument {
@@ -112,6 +120,15 @@ impl CancelDocument {
 
     pub(super) fn into_bson(self) -> Result<Bson> {
         bson::serialize_to_bson(&self).map_err(|error| Error::Failed(error.to_string()))
+    }
+}
+
+impl ClaimDocument {
+    pub(super) fn new(request_id: Uuid, order_id: Uuid) -> Self {
+        Self {
+            request_id: request_id.to_string(),
+            order_id: order_id.to_string(),
+        }
     }
 }
 
