@@ -191,6 +191,13 @@ async fn a_call_that_is_cancelled_loses_nothing() {
         assert_eq!(ids(&batch), [round.to_string()]);
         batch.acknowledgement.ack().await.unwrap();
     }
+    publish(&broker, (0..3).map(event).collect()).await;
+    assert!(futures::poll!(deliveries.next(10)).is_pending());
+    for id in ["0", "1", "2"] {
+        let batch = deliveries.next(1).await.unwrap();
+        assert_eq!(ids(&batch), [id]);
+        batch.acknowledgement.ack().await.unwrap();
+    }
 }
 
 #[tokio::test]

@@ -83,6 +83,10 @@ impl Deliveries for Subscriber {
             let mut woken = std::pin::pin!(news.notified());
             woken.as_mut().enable();
             let messages = self.claim(max).await?;
+            if messages.len() > max {
+                // A cancelled call had asked for more: they are handed back, and claimed anew.
+                continue;
+            }
             if !messages.is_empty() {
                 let acknowledgement = Box::new(Claimed {
                     broker: Arc::clone(&self.broker),
