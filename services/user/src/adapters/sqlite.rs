@@ -11,4 +11,4 @@ pub use stats::{SqliteStatsRepository, apply};
 pub use users::SqliteUserRepository;
 
 /// What makes the schema, in order, for [`Database::open`](waybill::embedded::Database::open).
-pub const MIGRATIONS: &[&str] = &[outbox::SCHEMA, inbox::SCHEMA, users::SCHEMA, stats::SCHEMA];
+pub const MIGRATIONS: &[&str] = &[outbox::SCHEMA, inbox::SCHEMA, users::rows::SCHEMA, stats::SCHEMA];

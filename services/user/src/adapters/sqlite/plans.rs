@@ -2,7 +2,7 @@
 
 use waybill::embedded::rusqlite::{Connection, Result};
 
-use super::{MIGRATIONS, stats, users};
+use super::{MIGRATIONS, stats, users::rows as users};
 
 /// Every step of the plan that SQLite makes for `sql`, with its parameters unset.
 fn plan(connection: &Connection, sql: &str) -> String {
