@@ -9,6 +9,7 @@ address, as those of real servers do. Any other is taken.
 import asyncio
 import email
 import email.policy
+import errno
 import itertools
 import json
 import os
@@ -62,10 +63,21 @@ class Handler:
         return "250 OK"
 
 
+async def listen(make, port):
+    """Listens. Whoever tries to connect to a dead server may hold its port for a moment."""
+    while True:
+        try:
+            return await asyncio.get_running_loop().create_server(make, "127.0.0.1", port)
+        except OSError as error:
+            if error.errno != errno.EADDRINUSE:
+                raise
+            await asyncio.sleep(0.05)
+
+
 async def main(folder, port):
     handler = Handler(folder)
     make = lambda: SMTP(handler, enable_SMTPUTF8=True, ident="waybill-testkit")
-    server = await asyncio.get_running_loop().create_server(make, "127.0.0.1", port)
+    server = await listen(make, port)
     write(folder, "port", str(server.sockets[0].getsockname()[1]))
     await server.serve_forever()
 

@@ -161,6 +161,7 @@ async fn a_server_that_is_down_is_a_transient_failure_and_is_found_again() {
         (failure.class, failure.reason),
         (FailureClass::Transient, "MAIL_UNAVAILABLE")
     );
+    assert!(failure.message.ends_with("connection refused"), "{failure}");
     assert_eq!(service.recorded().len(), 1);
 
     server.restart().await;
