@@ -2,6 +2,8 @@
 
 #[path = "embedded/broker.rs"]
 mod broker;
+#[path = "embedded/conformance.rs"]
+mod conformance;
 #[path = "embedded/inbox.rs"]
 mod inbox;
 #[path = "embedded/outbox.rs"]

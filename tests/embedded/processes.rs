@@ -64,4 +64,7 @@ async fn processes_share_a_queue() {
         .collect();
     seen.sort_unstable();
     assert_eq!(seen, (0..count).collect::<Vec<_>>());
+    drop(broker);
+    let reopened = open(folder.path()).await;
+    assert_eq!(reopened.depth(QUEUE).await.unwrap(), Some(0));
 }
