@@ -1,9 +1,10 @@
 //! Adapters: what drives the use cases, and what they drive.
 
+mod contract;
 pub mod events;
 pub mod grpc;
 pub mod mongo;
-pub mod record;
+mod record;
 pub mod sqlite;
 
 #[cfg(test)]

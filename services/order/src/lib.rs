@@ -3,10 +3,15 @@
 //! `domain` knows the rules, `ports` what the use cases in `app` need, `adapters` everything with a
 //! name of its own: gRPC, MongoDB, SQLite. [`service`] puts them together.
 
-pub mod adapters;
-pub mod app;
+// The rules
 pub mod domain;
+
+// What is done with them, and what that needs
+pub mod app;
 pub mod ports;
+
+// With whom
+pub mod adapters;
 mod service;
 
 pub use service::{NAME, service, subscriptions};

@@ -15,7 +15,7 @@ use waybill::{
     relay::RelayHandle,
 };
 
-use super::grpc::mapping::{items, money, timestamp};
+use super::contract::{items, money, timestamp};
 use crate::{
     domain::Order,
     ports::{EventOffers, OrderEvents},

@@ -1,7 +1,6 @@
 //! `waybill.order.v1.OrderService` over the use cases.
 
 mod error;
-pub(super) mod mapping;
 mod paging;
 mod requests;
 
@@ -19,7 +18,8 @@ use waybill::{
     grpc::{request, server::MAX_MESSAGE_BYTES},
 };
 
-use self::{error::status, mapping::order_message};
+use self::error::status;
+use super::contract::order_message;
 use crate::{app::Orders, domain::Order};
 
 /// The service over `orders`, ready to be added to a server. `ids` names requests that came without

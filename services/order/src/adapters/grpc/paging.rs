@@ -7,8 +7,8 @@ use waybill::{
     grpc::page::{Cursor, Page},
 };
 
-use super::{mapping::order_message, requests::ListOrders};
-use crate::{domain::Order, ports::Position};
+use super::requests::ListOrders;
+use crate::{adapters::contract::order_message, domain::Order, ports::Position};
 
 /// Largest page, in bytes: clients read 4 MiB unless told otherwise, and 500 orders of 500 items
 /// would be six times that. A page ends early instead, as AIP-158 allows.

@@ -1,4 +1,5 @@
-//! From the domain to the contract's messages. The other way is [`requests`](super::requests).
+//! From the domain to the contract's messages, for answers and events alike. The other way is
+//! `grpc::requests`.
 
 use std::time::SystemTime;
 
@@ -11,7 +12,7 @@ use waybill::contract::{
 use crate::domain::{Money, Order, State};
 
 /// The order as clients see it.
-pub(in crate::adapters) fn order_message(order: &Order) -> OrderMessage {
+pub(super) fn order_message(order: &Order) -> OrderMessage {
     OrderMessage {
         order_id: order.id().to_string(),
         user_id: order.user_id().to_string(),
@@ -26,7 +27,7 @@ pub(in crate::adapters) fn order_message(order: &Order) -> OrderMessage {
 }
 
 /// What was ordered.
-pub(in crate::adapters) fn items(order: &Order) -> Vec<ItemMessage> {
+pub(super) fn items(order: &Order) -> Vec<ItemMessage> {
     let item = |item: &crate::domain::OrderItem| ItemMessage {
         product_id: item.product_id.clone(),
         quantity: item.quantity,
@@ -36,7 +37,7 @@ pub(in crate::adapters) fn items(order: &Order) -> Vec<ItemMessage> {
 }
 
 /// An amount.
-pub(in crate::adapters) fn money(money: Money) -> MoneyMessage {
+pub(super) fn money(money: Money) -> MoneyMessage {
     MoneyMessage {
         currency_code: money.currency().code().to_owned(),
         units: money
@@ -47,7 +48,7 @@ pub(in crate::adapters) fn money(money: Money) -> MoneyMessage {
 }
 
 /// A time.
-pub(in crate::adapters) fn timestamp(time: SystemTime) -> Timestamp {
+pub(super) fn timestamp(time: SystemTime) -> Timestamp {
     Timestamp::from(time)
 }
 
