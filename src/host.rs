@@ -112,7 +112,7 @@ impl Host {
         }
 
         let (broker, clock) = (platform.broker.clone(), platform.clock.clone());
-        let mut readiness = Readiness::new(broker.clone(), watched, clock, server.health());
+        let mut readiness = Readiness::new(broker.clone(), declared.clone(), watched, clock, server.health());
         readiness.start().await;
         let report = readiness.report();
         let ready_until = parts.readiness.stop_token();

@@ -41,6 +41,7 @@ pub struct Watched {
 /// The loop.
 pub struct Readiness {
     broker: Arc<dyn Broker>,
+    declared: CancellationToken,
     services: Vec<Watched>,
     clock: Arc<dyn Clock>,
     health: HealthReporter,
@@ -50,15 +51,18 @@ pub struct Readiness {
 }
 
 impl Readiness {
-    /// A loop that has not looked yet.
+    /// A loop that has not looked yet. `declared` is cancelled when every queue is there: what is
+    /// published before finds no binding.
     pub fn new(
         broker: Arc<dyn Broker>,
+        declared: CancellationToken,
         services: Vec<Watched>,
         clock: Arc<dyn Clock>,
         health: HealthReporter,
     ) -> Self {
         Self {
             broker,
+            declared,
             services,
             clock,
             health,
@@ -113,7 +117,8 @@ impl Readiness {
 
     async fn broker_check(&self) -> Check {
         let answer = timeout(CHECK_TIMEOUT, self.broker.check()).await;
-        check("broker", answered(answer))
+        let undeclared = || (!self.declared.is_cancelled()).then(|| "queues are not declared yet".to_owned());
+        check("broker", answered(answer).or_else(undeclared))
     }
 
     async fn service_checks(&self, service: &Watched) -> Vec<Check> {
