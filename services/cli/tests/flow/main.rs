@@ -1,0 +1,13 @@
+//! The platform from outside: processes of the binary, driven through generated clients, on RabbitMQ
+//! and MongoDB and on the embedded parts.
+
+mod support;
+
+mod clients;
+mod crash;
+mod dead_letters;
+mod kill;
+mod order_flow;
+mod order_of_events;
+mod outage;
+mod sharing;

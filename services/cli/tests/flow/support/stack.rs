@@ -1,0 +1,148 @@
+//! The parts that a platform under test stands on: RabbitMQ and MongoDB, or embedded ones.
+
+use std::{
+    path::{Path, PathBuf},
+    process::Command,
+    sync::Arc,
+};
+
+use tempfile::TempDir;
+use waybill::{
+    amqp::AmqpBroker,
+    broker::Broker,
+    clock::SystemClock,
+    embedded::EmbeddedBroker,
+    message::Message,
+    publisher::{Destination, Publication},
+};
+use waybill_testkit::{
+    mongodb::Databases,
+    rabbitmq::{Node, VirtualHost},
+};
+
+/// Parts that no other test uses.
+pub(crate) struct Stack {
+    folder: TempDir,
+    broker: String,
+    database: String,
+    settings: Vec<(String, String)>,
+    /// The virtual host, when the broker is RabbitMQ.
+    pub(crate) virtual_host: Option<VirtualHost>,
+    _databases: Option<Databases>,
+}
+
+impl Stack {
+    /// RabbitMQ and MongoDB.
+    pub(crate) async fn real() -> Self {
+        Self::on(VirtualHost::fresh().await).await
+    }
+
+    /// A RabbitMQ node of the test's own, which it may stop, and MongoDB.
+    pub(crate) async fn real_on(node: &Node) -> Self {
+        Self::on(VirtualHost::fresh_on(node).await).await
+    }
+
+    async fn on(virtual_host: VirtualHost) -> Self {
+        let databases = Databases::new().await;
+        Self {
+            folder: folder(),
+            broker: virtual_host.url().to_owned(),
+            database: databases.url().to_owned(),
+            settings: Vec::new(),
+            virtual_host: Some(virtual_host),
+            _databases: Some(databases),
+        }
+    }
+
+    /// Nothing but a folder.
+    pub(crate) fn embedded() -> Self {
+        Self {
+            folder: folder(),
+            broker: "embedded".into(),
+            database: "sqlite".into(),
+            settings: Vec::new(),
+            virtual_host: None,
+            _databases: None,
+        }
+    }
+
+    /// Starts processes with a setting beside the defaults.
+    pub(crate) fn with(mut self, variable: &str, value: &str) -> Self {
+        self.set(variable, value);
+        self
+    }
+
+    /// Starts processes with a setting from now on.
+    pub(crate) fn set(&mut self, variable: &str, value: &str) {
+        self.settings.push((variable.to_owned(), value.to_owned()));
+    }
+
+    /// A command that runs the binary on these parts.
+    pub(crate) fn command(&self, role: &[&str]) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_waybill"));
+        command
+            .args(role)
+            .current_dir(self.folder.path())
+            .env("WAYBILL_DATA_DIR", self.data_dir())
+            .env("WAYBILL_BROKER", &self.broker)
+            .env("WAYBILL_DATABASE", &self.database)
+            .envs(self.settings.iter().map(|(name, value)| (name, value)));
+        command
+    }
+
+    /// The setting that says where services keep their state.
+    pub(crate) fn database(&self) -> &str {
+        &self.database
+    }
+
+    /// Where the platform keeps its files.
+    pub(crate) fn data_dir(&self) -> PathBuf {
+        self.folder.path().join("data")
+    }
+
+    /// The mails that were written, as files.
+    pub(crate) fn mails(&self) -> Vec<String> {
+        let Ok(entries) = std::fs::read_dir(self.data_dir().join("mail")) else {
+            return Vec::new();
+        };
+        let is_mail = |path: &PathBuf| path.extension().is_some_and(|e| e == "eml");
+        let read = |path: PathBuf| std::fs::read_to_string(path).expect("a mail is text");
+        entries
+            .map(|entry| entry.expect("the folder can be read").path())
+            .filter(is_mail)
+            .map(read)
+            .collect()
+    }
+
+    /// The broker, as another program would use it.
+    pub(crate) async fn broker(&self) -> Arc<dyn Broker> {
+        if self.virtual_host.is_some() {
+            Arc::new(AmqpBroker::new(&self.broker, "test").expect("the URL is well-formed"))
+        } else {
+            let path: &Path = &self.data_dir().join("broker.db");
+            Arc::new(
+                EmbeddedBroker::open(path, Arc::new(SystemClock))
+                    .await
+                    .expect("the file can be opened"),
+            )
+        }
+    }
+
+    /// Publishes messages as another program would, and waits until they are confirmed.
+    pub(crate) async fn publish(&self, messages: impl IntoIterator<Item = Message>) {
+        let publications = messages
+            .into_iter()
+            .map(|message| Publication {
+                destination: Destination::Events,
+                message,
+            })
+            .collect();
+        for result in self.broker().await.publisher().publish(publications).await {
+            result.expect("the broker confirms");
+        }
+    }
+}
+
+fn folder() -> TempDir {
+    tempfile::tempdir().expect("a temporary folder can be made")
+}
