@@ -137,3 +137,16 @@ async fn the_correlation_id_comes_back_and_reaches_the_handler() {
     assert_eq!(made.len(), 36, "a UUID of the server's");
     assert_eq!(answer.into_inner().order.unwrap().user_id, made.to_str().unwrap());
 }
+
+#[test]
+fn every_reason_is_explained_to_clients() {
+    let source = include_str!("../../src/grpc/reason.rs");
+    let explained = include_str!("../../docs/errors.md");
+    let reasons = source
+        .lines()
+        .filter_map(|line| line.strip_prefix("pub const ")?.split(':').next())
+        .filter(|name| *name != "DOMAIN");
+    for reason in reasons {
+        assert!(explained.contains(&format!("| `{reason}` |")), "{reason}");
+    }
+}

@@ -86,7 +86,7 @@ impl Process {
     }
 }
 
-const PATIENT: Duration = Duration::from_secs(60);
+const PATIENT: Duration = Duration::from_mins(1);
 
 #[tokio::test]
 async fn nothing_is_published_before_the_queues_are_there() {
