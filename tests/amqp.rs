@@ -1,6 +1,10 @@
-//! The broker port on RabbitMQ.
+//! The broker port on RabbitMQ: what every broker must do, and what RabbitMQ alone can do to us.
 
 #[path = "amqp/conformance.rs"]
 mod conformance;
 #[path = "amqp/fixture.rs"]
 mod fixture;
+#[path = "amqp/limits.rs"]
+mod limits;
+#[path = "amqp/outages.rs"]
+mod outages;

@@ -69,7 +69,7 @@ impl AmqpPublisher {
         let (channel, _permit) = match timeout_at(deadline, self.channel()).await {
             Ok(Ok(channel)) => channel,
             Ok(Err(error)) => return vec![Err(away(error)); batch.len()],
-            Err(_) => return vec![Err(no_confirm()); batch.len()],
+            Err(_) => return vec![Err(too_late("channel")); batch.len()],
         };
         // `join_all` starts them in order, and a start hands the message over whole: they stand in
         // the queue in the batch's order.
@@ -77,7 +77,7 @@ impl AmqpPublisher {
             let ready = ready(publication)?;
             let route = ready.route.clone();
             let confirmation = timeout_at(deadline, hand_over(&channel, ready)).await;
-            let confirmation = confirmation.unwrap_or_else(|_| Err(no_confirm()))?;
+            let confirmation = confirmation.unwrap_or_else(|_| Err(too_late("confirm")))?;
             Ok((route, confirmation))
         }))
         .await;
@@ -194,6 +194,6 @@ fn away(error: broker::Error) -> Error {
     })
 }
 
-fn no_confirm() -> Error {
-    Error::Unavailable(format!("no confirm within {PUBLISH_TIMEOUT:?}"))
+fn too_late(what: &str) -> Error {
+    Error::Unavailable(format!("no {what} within {PUBLISH_TIMEOUT:?}"))
 }
