@@ -1,6 +1,10 @@
 //! What a service is built from: a broker, a database of its own, a clock and ids.
 
+mod open;
+
 use std::{path::PathBuf, sync::Arc};
+
+pub use open::Error;
 
 use crate::{
     broker::Broker,

@@ -7,7 +7,7 @@ use waybill::{
     config::{Broker, Database, Mail, Settings},
 };
 
-use crate::{parts::MAIL_FOLDER, serve::Role};
+use crate::{mail, serve::Role};
 
 /// Where everything is, as lines of text. Passwords are masked.
 pub(crate) struct Announcement<'a> {
@@ -36,7 +36,7 @@ impl fmt::Display for Announcement<'_> {
             Database::Mongo(url) => writeln!(f, "  database  {url}"),
         }?;
         match &settings.mail {
-            Mail::Files => writeln!(f, "  mail      {folder}/{MAIL_FOLDER}"),
+            Mail::Files => writeln!(f, "  mail      {folder}/{}", mail::FOLDER),
             Mail::Smtp(url) => writeln!(f, "  mail      {url}"),
         }?;
         let (body, method) = self.call();

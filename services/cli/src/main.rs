@@ -3,7 +3,7 @@
 mod announce;
 mod client;
 mod command_line;
-mod parts;
+mod mail;
 mod serve;
 
 use std::process::ExitCode;

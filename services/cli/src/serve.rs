@@ -7,11 +7,15 @@ use clap::ValueEnum;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 use waybill::{
-    config::Settings, host::Host, platform::Platform, service::Service, shutdown, telemetry,
+    config::Settings,
+    host::Host,
+    platform::{self, Platform},
+    service::Service,
+    shutdown, telemetry,
     topology::Subscription,
 };
 
-use crate::{announce::Announcement, command_line::Flags, parts};
+use crate::{announce::Announcement, command_line::Flags, mail};
 
 /// A service that a process may run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -46,7 +50,9 @@ impl Role {
         let service = match self {
             Self::Order => waybill_order::service(platform, stop).await,
             Self::User => waybill_user::service(platform, stop).await,
-            Self::Notification => waybill_notification::service(platform, parts::mail(settings)?, stop).await,
+            Self::Notification => {
+                waybill_notification::service(platform, mail::settings(settings)?, stop).await
+            }
         };
         service.with_context(|| format!("cannot start the {} service", self.name()))
     }
@@ -60,7 +66,7 @@ pub(crate) async fn run(process: &str, roles: &[Role], flags: Flags) -> Result<(
 
     let grpc = listen(&settings.grpc_addr).await?;
     let http = listen(&settings.http_addr).await?;
-    let platform = parts::platform(&settings, process).await?;
+    let platform = Platform::open(&settings, process).await.map_err(cannot_open)?;
     let background = CancellationToken::new();
     let mut services = Vec::new();
     for role in roles {
@@ -84,6 +90,14 @@ pub(crate) async fn run(process: &str, roles: &[Role], flags: Flags) -> Result<(
         drain_timeout: settings.drain_timeout,
     };
     Ok(host.run(&platform, services, &stop).await?)
+}
+
+/// A wrong setting stays one, so that the process ends with its exit code.
+fn cannot_open(error: platform::Error) -> anyhow::Error {
+    match error {
+        platform::Error::Settings(error) => error.into(),
+        error @ platform::Error::Broker(_) => error.into(),
+    }
 }
 
 /// What all services consume, also those that run elsewhere: their queues must be there before

@@ -1,0 +1,74 @@
+//! Opens the parts that settings name: the scheme of a URL picks the adapter.
+
+use std::{fs, path::Path, sync::Arc};
+
+use super::{Databases, Platform};
+use crate::{
+    amqp::AmqpBroker,
+    broker::Broker,
+    clock::{Clock, IdGenerator, SystemClock, UuidV7Generator},
+    config::{self, Settings},
+    embedded::EmbeddedBroker,
+    mongo, store,
+};
+
+/// File of the embedded broker, in the data folder.
+const BROKER_FILE: &str = "broker.db";
+
+/// Why the parts could not be opened.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// A setting looked right, but what it is for did not take it.
+    #[error(transparent)]
+    Settings(#[from] config::Error),
+    /// The embedded broker's file cannot be opened.
+    #[error("embedded broker: {0}")]
+    Broker(#[from] store::Error),
+}
+
+impl Platform {
+    /// Opens the parts that `settings` name, for a process called `process`. Servers need not be up:
+    /// connecting goes on in the background. Must be called within a tokio runtime.
+    pub async fn open(settings: &Settings, process: &str) -> Result<Self, Error> {
+        let folder = &settings.data_dir;
+        fs::create_dir_all(folder).map_err(|_| Settings::refused("data_dir", &folder.to_string_lossy()))?;
+        let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+        let ids = UuidV7Generator::default();
+        Ok(Self {
+            broker: broker(&settings.broker, folder, process, &clock).await?,
+            databases: databases(&settings.database, folder).await?,
+            instance: format!("{process}-{}", ids.next_id()),
+            clock,
+            ids: Arc::new(ids),
+            retry: settings.retry,
+            prefetch: settings.prefetch,
+        })
+    }
+}
+
+async fn broker(
+    setting: &config::Broker,
+    folder: &Path,
+    process: &str,
+    clock: &Arc<dyn Clock>,
+) -> Result<Arc<dyn Broker>, Error> {
+    Ok(match setting {
+        config::Broker::Embedded => {
+            Arc::new(EmbeddedBroker::open(&folder.join(BROKER_FILE), Arc::clone(clock)).await?)
+        }
+        config::Broker::Amqp(url) => {
+            let broker = AmqpBroker::new(url.expose(), &format!("waybill {process}"));
+            Arc::new(broker.map_err(|_| Settings::refused("broker", url.expose()))?)
+        }
+    })
+}
+
+async fn databases(setting: &config::Database, folder: &Path) -> Result<Databases, Error> {
+    Ok(match setting {
+        config::Database::Sqlite => Databases::Sqlite(folder.to_owned()),
+        config::Database::Mongo(url) => {
+            let client = mongo::Client::new(url.expose()).await;
+            Databases::Mongo(client.map_err(|_| Settings::refused("database", url.expose()))?)
+        }
+    })
+}
