@@ -83,6 +83,9 @@ impl Readiness {
 
     /// Looks until `stop`, and then tells everybody that this process is ready no more.
     pub async fn run(mut self, stop: CancellationToken) {
+        // Mostly the queues are there at once, and then so is readiness.
+        let declared = timeout(CHECK_INTERVAL, self.declared.cancelled());
+        stop.run_until_cancelled(declared).await;
         while stop.run_until_cancelled(self.look()).await.is_some() {
             stop.run_until_cancelled(tokio::time::sleep(CHECK_INTERVAL)).await;
         }
