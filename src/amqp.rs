@@ -31,7 +31,7 @@ const HEARTBEAT_S: u16 = 10;
 
 /// How long declaring a subscription may take. A new one is some 25 quorum queues, each a consensus
 /// group that elects its leader.
-const DECLARE_TIMEOUT: Duration = Duration::from_secs(60);
+const DECLARE_TIMEOUT: Duration = Duration::from_mins(1);
 
 /// How long it may take until a subscription receives.
 const SUBSCRIBE_TIMEOUT: Duration = Duration::from_secs(10);
@@ -100,10 +100,10 @@ fn parse(text: &str) -> Result<AMQPUri, InvalidUrl> {
     let mut uri: AMQPUri = text.parse().map_err(|_| InvalidUrl)?;
     // The parser takes an IPv6 address for no host at all, and would go to localhost.
     let host = url.host_str().filter(|host| !host.is_empty()).ok_or(InvalidUrl)?;
-    uri.authority.host = host.trim_matches(['[', ']']).to_owned();
+    uri.authority.host = host.trim_matches(['[', ']']).into();
     if uri.vhost.is_empty() {
         // A lone slash at the end names the virtual host "", which nobody has; "/" is what they mean.
-        uri.vhost = "/".to_owned();
+        uri.vhost = "/".into();
     }
     uri.query.heartbeat.get_or_insert(HEARTBEAT_S);
     Ok(uri)

@@ -23,6 +23,9 @@ const MAX_SHORT_BYTES: usize = 255;
 /// Headers by which a quorum queue tells how often it delivered a message.
 const QUEUE_HEADERS: [&str; 2] = ["x-delivery-count", "x-acquired-count"];
 
+/// Sets one of the properties that are texts.
+type WithText = fn(BasicProperties, ShortString) -> BasicProperties;
+
 /// Takes a delivery apart.
 pub(super) fn received(delivery: Delivery) -> (Message, Acker) {
     let properties = &delivery.properties;
@@ -61,10 +64,7 @@ pub(super) fn properties(message: &Message) -> Result<BasicProperties, Error> {
         timestamp,
         priority,
     } = &message.properties;
-    let texts: [(
-        &Option<String>,
-        fn(BasicProperties, ShortString) -> BasicProperties,
-    ); 7] = [
+    let texts: [(_, WithText); 7] = [
         (content_type, BasicProperties::with_content_type),
         (content_encoding, BasicProperties::with_content_encoding),
         (message_id, BasicProperties::with_message_id),

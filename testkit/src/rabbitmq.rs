@@ -30,17 +30,10 @@ impl VirtualHost {
     /// A new one on the node that is shared.
     pub async fn fresh() -> Self {
         static SHARED: OnceCell<Node> = OnceCell::const_new();
-        let (url, management) = match given_url() {
-            Some(url) => {
-                let management = Management::of(&url);
-                (url, management)
-            }
-            None => {
-                let node = SHARED.get_or_init(Node::start).await;
-                (node.url(), node.management())
-            }
-        };
-        Self::on(&url, management).await
+        if let Some(url) = given_url() {
+            return Self::on(&url, Management::of(&url)).await;
+        }
+        Self::fresh_on(SHARED.get_or_init(Node::start).await).await
     }
 
     /// A new one on a node of one's own.
@@ -134,12 +127,12 @@ impl VirtualHost {
                 return None;
             };
             let ours = |c: &Value| c["client_properties"]["connection_name"].as_str() == Some(named);
-            let names: Vec<_> = all
+            let found: Vec<_> = all
                 .iter()
                 .filter(|c| ours(c))
                 .filter_map(|c| c["name"].as_str().map(str::to_owned))
                 .collect();
-            (!names.is_empty()).then_some(names)
+            (!found.is_empty()).then_some(found)
         })
         .await;
         for name in found {

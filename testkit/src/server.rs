@@ -11,9 +11,14 @@ use std::{
 use tempfile::TempDir;
 
 /// Waits for its input to close, which happens at the latest when the test process dies, and then
-/// ends the server, whose command line is its arguments.
-const KEEPER: &str =
-    r#""$@" </dev/null & server=$!; cat >/dev/null; { kill -9 $server; wait $server; } 2>/dev/null"#;
+/// ends the server, whose command line is its arguments. A signal to the whole process group, as
+/// Ctrl-C sends it, must not end the keeper before its work is done.
+const KEEPER: &str = r#"
+trap '' INT TERM HUP
+"$@" </dev/null & server=$!
+cat >/dev/null
+{ kill -9 $server; wait $server; } 2>/dev/null
+"#;
 
 /// A running server. Dropping it ends the process (not gently: tests want to know what survives).
 #[derive(Debug)]
@@ -69,7 +74,8 @@ fn keeper(command: &Command) -> Command {
 
 /// Waits for its input to close, then removes the folder, which a server that is being killed at
 /// this moment may still write to.
-const REMOVER: &str = r#"cat >/dev/null; for try in 1 2 3; do rm -rf "$1" && exit; sleep 1; done"#;
+const REMOVER: &str =
+    r#"trap '' INT TERM HUP; cat >/dev/null; for try in 1 2 3; do rm -rf "$1" && exit; sleep 1; done"#;
 
 /// A folder that is removed when it is dropped, and at the latest when the test process ends: what
 /// lives in a `static` is never dropped.

@@ -82,3 +82,38 @@ async fn a_consumer_whose_queue_was_deleted_is_back_by_itself() {
     publish_until_confirmed(broker.as_ref(), 20, &mut after).await;
     working.until_handled(&after).await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn nothing_confirmed_is_lost_when_the_broker_is_killed_under_load() {
+    let mut node = Node::start().await;
+    let host = VirtualHost::fresh_on(&node).await;
+    let broker = connected(&host).await;
+    broker.declare(&subscription()).await.unwrap();
+    node.settle().await;
+    let working = Working::on(&broker);
+    let mut confirmed = BTreeSet::new();
+    publish_until_confirmed(broker.as_ref(), 200, &mut confirmed).await;
+    let under_load = {
+        let broker = broker.clone();
+        tokio::spawn(async move {
+            let mut confirmed = BTreeSet::new();
+            // Until the broker is gone: only that ends it.
+            loop {
+                for (id, result) in publish(broker.as_ref(), 20).await {
+                    match result {
+                        Ok(()) => confirmed.insert(id),
+                        Err(publisher::Error::Unavailable(_)) => return confirmed,
+                        Err(error) => panic!("{error}"),
+                    };
+                }
+            }
+        })
+    };
+    node.kill();
+    confirmed.extend(under_load.await.unwrap());
+    wait::until("away", async || broker.check().await.err()).await;
+    node.resume().await;
+    publish_until_confirmed(broker.as_ref(), 200, &mut confirmed).await;
+    working.until_handled(&confirmed).await;
+    wait::until("ready again", async || broker.check().await.ok()).await;
+}
