@@ -66,7 +66,7 @@ where
         match attempt(request).await {
             Ok(response) => return Ok(response.into_inner()),
             Err(status) if status.code() == Code::Unavailable && attempts < MAX_ATTEMPTS => {
-                backoff.wait().await
+                backoff.wait().await;
             }
             Err(status) => return Err(explained(&status)),
         }
