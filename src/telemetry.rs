@@ -17,6 +17,10 @@ pub enum Error {
     Taken(#[from] tracing_subscriber::util::TryInitError),
 }
 
+/// What no filter lets through: lapin tells of a returned message with all of it, and so with names
+/// and addresses. Whoever published it is told by an error anyway.
+const NEVER: &str = "lapin::returned_messages=off";
+
 /// Sends log lines that `filter` lets through to standard error, from now on.
 pub fn init(format: LogFormat, filter: &str) -> Result<(), Error> {
     let lines = tracing_subscriber::fmt::layer()
@@ -27,7 +31,7 @@ pub fn init(format: LogFormat, filter: &str) -> Result<(), Error> {
         LogFormat::Json => lines.json().flatten_event(true).with_span_list(false).boxed(),
     };
     tracing_subscriber::registry()
-        .with(EnvFilter::try_new(filter)?)
+        .with(EnvFilter::try_new(filter)?.add_directive(NEVER.parse()?))
         .with(lines)
         .try_init()?;
     Ok(())

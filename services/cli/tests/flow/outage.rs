@@ -20,6 +20,7 @@ async fn a_hundred_orders_are_placed_while_the_broker_is_down() {
     client.place(order_for(&user.user_id, 0)).await;
     client.stats_of(&user.user_id, 1, 0).await;
 
+    node.settle().await;
     node.kill();
     let mut placed = Vec::new();
     for seed in 1..=100 {
@@ -69,6 +70,7 @@ async fn a_broker_that_restarts_under_load_loses_nothing() {
     };
     let mut placing = stream::iter(0..600).map(place).buffer_unordered(8).enumerate();
     let mut placed = Vec::new();
+    node.settle().await;
     while let Some((count, order)) = placing.next().await {
         placed.push(order);
         if count == 200 {
