@@ -43,6 +43,10 @@ pub const MAX_HEADER_BYTES: u32 = 32 * 1024;
 const KEEPALIVE_INTERVAL: Duration = Duration::from_mins(1);
 const KEEPALIVE_TIMEOUT: Duration = Duration::from_secs(20);
 
+/// How long connections may take to close once the last call has its answer. Some never do: those
+/// that a load balancer opened and said nothing on.
+const GOODBYE_TIME: Duration = Duration::from_secs(1);
+
 /// Why a server could not run.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
@@ -96,7 +100,7 @@ impl Server {
     }
 
     /// Serves calls on `listener` until `stop`; then takes no more, ends streams with UNAVAILABLE,
-    /// and returns when the last call has its answer.
+    /// and returns when the last call has its answer, whatever connections are left.
     pub async fn serve(mut self, listener: TcpListener, stop: CancellationToken) -> Result<(), Error> {
         reflection::add(&mut self.routes, &self.names)?;
         let health = HealthService::from_health_reporter(self.health);
@@ -109,13 +113,23 @@ impl Server {
             stop.clone(),
         )?;
         let incoming = transport::server::TcpIncoming::from(listener).with_nodelay(Some(true));
-        transport::Server::builder()
+        let under_way = calls.under_way();
+        let stopping = stop.clone();
+        let serving = transport::Server::builder()
             .max_concurrent_streams(MAX_CONCURRENT_STREAMS)
             .http2_max_header_list_size(MAX_HEADER_BYTES)
             .http2_keepalive_interval(Some(KEEPALIVE_INTERVAL))
             .http2_keepalive_timeout(Some(KEEPALIVE_TIMEOUT))
-            .serve_with_incoming_shutdown(calls, incoming, stop.cancelled_owned())
-            .await?;
-        Ok(())
+            .serve_with_incoming_shutdown(calls, incoming, stop.cancelled_owned());
+        let answered = async {
+            stopping.cancelled().await;
+            under_way.close();
+            under_way.wait().await;
+            tokio::time::sleep(GOODBYE_TIME).await;
+        };
+        tokio::select! {
+            served = serving => Ok(served?),
+            () = answered => Ok(()),
+        }
     }
 }

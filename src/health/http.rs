@@ -1,12 +1,15 @@
 //! `/healthz`: the process lives. `/readyz`: it is ready, or what is missing.
 
-use std::io;
+use std::{io, time::Duration};
 
 use axum::{Json, Router, extract::State, http::StatusCode, routing::get};
 use tokio::{net::TcpListener, sync::watch};
 use tokio_util::sync::CancellationToken;
 
 use super::Report;
+
+/// How long connections may take to close: nothing is lost with what a client has not asked in full.
+const GOODBYE_TIME: Duration = Duration::from_secs(1);
 
 /// Answers on `listener` until `stop`.
 pub async fn serve(
@@ -18,9 +21,15 @@ pub async fn serve(
         .route("/healthz", get(async || "ok\n"))
         .route("/readyz", get(readyz))
         .with_state(report);
-    axum::serve(listener, router)
-        .with_graceful_shutdown(stop.cancelled_owned())
-        .await
+    let stopping = stop.clone();
+    let serving = axum::serve(listener, router).with_graceful_shutdown(stop.cancelled_owned());
+    tokio::select! {
+        served = serving => served,
+        () = async {
+            stopping.cancelled().await;
+            tokio::time::sleep(GOODBYE_TIME).await;
+        } => Ok(()),
+    }
 }
 
 async fn readyz(State(report): State<watch::Receiver<Report>>) -> (StatusCode, Json<Report>) {

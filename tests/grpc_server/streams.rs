@@ -1,5 +1,6 @@
 //! Streams: what ends them, and how that is told.
 
+use tokio::net::TcpStream;
 use tonic::{Code, Status, Streaming};
 use waybill::{
     contract::order::v1::{GetOrderRequest, WatchOrderRequest, WatchOrderResponse},
@@ -82,4 +83,17 @@ async fn a_server_that_stops_ends_streams_and_lets_calls_finish() {
     served.orders.go_on.notify_one();
     call.await.unwrap().unwrap();
     served.running.await.unwrap().unwrap();
+}
+
+#[tokio::test]
+async fn a_connection_that_says_nothing_does_not_keep_a_server_from_stopping() {
+    let served = Served::start().await;
+    let _silent = TcpStream::connect(served.address).await.unwrap();
+    let mut stream = watch(&served, HELD).await;
+    assert!(stream.message().await.unwrap().is_some());
+
+    served.stop.cancel();
+    served.running.await.unwrap().unwrap();
+    let status = stream.message().await.unwrap_err();
+    assert_eq!(reason(&status), reason::SERVER_STOPPING);
 }

@@ -11,7 +11,7 @@ use std::{
 use futures::{FutureExt, future::BoxFuture};
 use http::{HeaderMap, HeaderValue, Request, Response};
 use tokio::{sync::Semaphore, time::Sleep};
-use tokio_util::sync::CancellationToken;
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use tonic::{Code, Status, body::Body, service::Routes};
 use tower::Service;
 use tracing::Instrument;
@@ -40,6 +40,7 @@ struct Shared {
     ids: Arc<dyn IdGenerator>,
     methods: Methods,
     permits: Semaphore,
+    under_way: TaskTracker,
     stop: CancellationToken,
 }
 
@@ -55,12 +56,18 @@ impl Calls {
             ids,
             methods: Methods::read()?,
             permits: Semaphore::new(max_calls),
+            under_way: TaskTracker::new(),
             stop,
         };
         Ok(Self {
             routes,
             shared: Arc::new(shared),
         })
+    }
+
+    /// Which calls have no answer yet.
+    pub(super) fn under_way(&self) -> TaskTracker {
+        self.shared.under_way.clone()
     }
 }
 
@@ -76,7 +83,8 @@ impl Service<Request<Body>> for Calls {
     fn call(&mut self, mut request: Request<Body>) -> Self::Future {
         let path = request.uri().path().to_owned();
         let context = context(request.headers(), self.shared.ids.as_ref());
-        let record = Record::start(&path, &context.correlation_id);
+        let under_way = self.shared.under_way.token();
+        let record = Record::start(&path, &context.correlation_id, under_way);
         let correlation_id = HeaderValue::from_str(&context.correlation_id);
         let is_streaming = self.shared.methods.is_streaming(&path);
         // Made before tonic's own timer of the same length, which would answer CANCELLED.

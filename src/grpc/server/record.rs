@@ -2,6 +2,7 @@
 
 use std::time::Instant;
 
+use tokio_util::task::task_tracker::TaskTrackerToken;
 use tonic::Code;
 use tracing::{Span, debug, error, error_span, info, warn};
 
@@ -19,17 +20,19 @@ pub(super) struct Record {
     started: Instant,
     is_probe: bool,
     code: Code,
+    _under_way: TaskTrackerToken,
 }
 
 impl Record {
-    /// A call of the method at `path` that starts now.
-    pub(super) fn start(path: &str, correlation_id: &str) -> Self {
+    /// A call of the method at `path` that starts now. `under_way` is held until it has ended.
+    pub(super) fn start(path: &str, correlation_id: &str, under_way: TaskTrackerToken) -> Self {
         let method = &path[..path.floor_char_boundary(MAX_METHOD_BYTES)];
         Self {
             span: error_span!("call", method, correlation_id),
             started: Instant::now(),
             is_probe: path.starts_with(PROBES),
             code: Code::Cancelled,
+            _under_way: under_way,
         }
     }
 
