@@ -61,10 +61,14 @@ pub(super) fn mailbox(text: &str) -> Option<String> {
     fits.then(|| text.to_owned())
 }
 
-/// `LEVEL` and `TARGET=LEVEL`, joined by commas.
+/// `LEVEL` and `TARGET=LEVEL`, joined by commas. A target is the path of a module.
 pub(super) fn log_filter(text: &str) -> Option<String> {
+    let is_target = |target: &str| {
+        let is_path_byte = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'_' | b':');
+        !target.is_empty() && target.bytes().all(is_path_byte)
+    };
     let is_directive = |directive: &str| match directive.split_once('=') {
-        Some((target, level)) => !target.is_empty() && LEVELS.contains(&level),
+        Some((target, level)) => is_target(target) && LEVELS.contains(&level),
         None => LEVELS.contains(&directive),
     };
     text.split(',').all(is_directive).then(|| text.to_owned())
@@ -132,8 +136,17 @@ mod tests {
 
     #[test]
     fn log_filters_name_levels() {
-        assert!(log_filter("info,waybill=debug").is_some());
-        for bad in ["", "loud", "info,", "waybill=loud", "=info"] {
+        assert!(log_filter("info,waybill::relay=debug").is_some());
+        for bad in [
+            "",
+            "loud",
+            "info,",
+            "waybill=loud",
+            "=info",
+            "a=b=info",
+            "[x=info",
+            "x[{]=info",
+        ] {
             assert_eq!(log_filter(bad), None, "{bad}");
         }
     }

@@ -15,8 +15,8 @@ pub(crate) fn settings(settings: &Settings) -> Result<MailSettings> {
         target: match &settings.mail {
             Mail::Files => MailTarget::Files(settings.data_dir.join(FOLDER)),
             Mail::Smtp(url) => {
-                let parsed = url.expose().parse();
-                MailTarget::Smtp(parsed.map_err(|_| Settings::refused("smtp", url.expose()))?)
+                let target = MailTarget::smtp(url.expose());
+                target.ok_or_else(|| Settings::refused("smtp", url.expose()))?
             }
         },
     })

@@ -5,6 +5,8 @@ use std::path::PathBuf;
 pub use lettre::message::Mailbox;
 use url::Url;
 
+use crate::adapters::mail::SmtpMailer;
+
 /// How mail leaves.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct MailSettings {
@@ -22,6 +24,14 @@ pub enum MailTarget {
     /// To the SMTP server at this URL: `smtp://`, with `?tls=required` or `?tls=opportunistic` for
     /// STARTTLS, or `smtps://`. User and password may stand in it.
     Smtp(Url),
+}
+
+impl MailTarget {
+    /// The SMTP server at `url`. `None` when that is no URL by which mail can be sent.
+    pub fn smtp(url: &str) -> Option<Self> {
+        let url = url.parse().ok()?;
+        SmtpMailer::takes(&url).then_some(Self::Smtp(url))
+    }
 }
 
 /// A URL is shown as scheme, host and port: the rest of it may be a secret.

@@ -52,6 +52,31 @@ fn every_key_refuses_what_it_does_not_take_whoever_says_it() {
 }
 
 #[test]
+fn what_looks_right_and_cannot_be_used_is_told_too() {
+    let folder = tempfile::tempdir().unwrap();
+    for (flag, wrong, shown) in [
+        ("broker", "amqp://u:secret@h:99999", "amqp://u:***@h:99999"),
+        (
+            "database",
+            "mongodb://u:secret@h:99999",
+            "mongodb://u:***@h:99999",
+        ),
+        ("smtp", "smtp://u:secret@h?tls=maybe", "smtp://u:***@h?…"),
+        ("smtp", "smtp://u:secret@h:99999", "smtp://u:***@h:99999"),
+    ] {
+        let arguments = [
+            "up",
+            "--grpc-addr=127.0.0.1:0",
+            "--http-addr=127.0.0.1:0",
+            &format!("--{flag}={wrong}"),
+        ];
+        let line = refusal(folder.path(), &arguments, &[]);
+        let expected = format!("waybill: settings: {flag} is {shown:?}, but takes ");
+        assert!(line.starts_with(&expected), "{line}");
+    }
+}
+
+#[test]
 fn a_wrong_file_is_told_too() {
     let folder = tempfile::tempdir().unwrap();
     let missing = refusal(folder.path(), &["up", "--config", "no.toml"], &[]);

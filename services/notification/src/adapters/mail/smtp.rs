@@ -36,6 +36,11 @@ pub struct SmtpMailer {
 }
 
 impl SmtpMailer {
+    /// Whether `url` names a server and a way to talk to it.
+    pub fn takes(url: &Url) -> bool {
+        AsyncSmtpTransport::<Tokio1Executor>::from_url(url.as_str()).is_ok()
+    }
+
     /// Sends to the server at `url`. It connects when there is something to send.
     pub fn new(url: &Url, from: Mailbox) -> store::Result<Self> {
         // Of the URL itself nothing is told: it may hold a password.
