@@ -11,6 +11,7 @@ use tonic_types::StatusExt;
 use waybill::{
     backoff::Backoff,
     clock::{IdGenerator, UuidV7Generator},
+    config::ServerUrl,
 };
 
 /// How long connecting may take.
@@ -29,10 +30,16 @@ pub(crate) struct Connection {
 }
 
 impl Connection {
-    /// A connection to the platform at `url`.
+    /// A connection to the platform at `url`. It is not encrypted: an `https` URL is refused, rather
+    /// than taken for what it does not do.
     pub(crate) fn new(url: &str) -> Result<Self> {
         let endpoint = Endpoint::from_shared(url.to_owned())
-            .with_context(|| format!("--server {url:?} must be a URL such as http://127.0.0.1:50051"))?;
+            .ok()
+            .filter(|endpoint| endpoint.uri().scheme_str() == Some("http"))
+            .with_context(|| {
+                let url = ServerUrl::masked(url);
+                format!("--server {url:?} must be a URL such as http://127.0.0.1:50051")
+            })?;
         Ok(Self {
             channel: endpoint.connect_timeout(CONNECT_TIMEOUT).connect_lazy(),
         })

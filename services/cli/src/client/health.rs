@@ -1,6 +1,9 @@
 //! `waybill health`: a readiness probe for images that have no other client.
 
-use std::time::Duration;
+use std::{
+    io::{self, Write},
+    time::Duration,
+};
 
 use anyhow::{Context as _, Result, bail};
 use clap::Args;
@@ -30,7 +33,8 @@ pub(crate) async fn run(health: &Health) -> Result<()> {
         .await
         .with_context(|| format!("{} did not answer within {PROBE_TIMEOUT:?}", health.address))??;
     let (head, body) = answer.split_once("\r\n\r\n").unwrap_or((&answer, ""));
-    println!("{}", body.trim_end());
+    // The exit code says it too, so that nobody needs to read this.
+    let _ = writeln!(io::stdout(), "{}", body.trim_end());
     match head.split_whitespace().nth(1) {
         Some("200") => Ok(()),
         status => bail!("not ready (HTTP {})", status.unwrap_or("answer unreadable")),

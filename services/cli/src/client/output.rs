@@ -8,6 +8,11 @@ use prost_reflect::{DescriptorPool, DynamicMessage};
 use prost_types::Timestamp;
 use waybill::contract;
 
+/// Whoever read the output has closed it: there is nobody left to tell.
+#[derive(Debug, thiserror::Error)]
+#[error("output was closed")]
+pub(crate) struct Closed;
+
 /// Prints answers.
 pub(crate) struct Output {
     /// The schema, when answers are printed as JSON.
@@ -25,13 +30,13 @@ impl Output {
         }
     }
 
-    /// Prints one answer: as one line of JSON, or by `text`.
+    /// Prints one answer: as one line of JSON, or by `text`. [`Closed`] when nobody reads any more.
     pub(crate) fn print<M: Message + Name>(
         &self,
         message: &M,
         text: impl FnOnce(&mut dyn Write) -> io::Result<()>,
     ) -> Result<()> {
-        let mut out = io::stdout().lock();
+        let mut out = Vec::new();
         if let Some(pool) = &self.json {
             let descriptor = pool
                 .get_message_by_name(&M::full_name())
@@ -43,8 +48,11 @@ impl Output {
         } else {
             text(&mut out)?;
         }
-        out.flush()?;
-        Ok(())
+        let mut stdout = io::stdout().lock();
+        match stdout.write_all(&out).and_then(|()| stdout.flush()) {
+            Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Err(Closed.into()),
+            written => Ok(written?),
+        }
     }
 }
 

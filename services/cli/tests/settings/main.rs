@@ -1,5 +1,7 @@
-//! `waybill up` as its operators see it: settings, where it listens, readiness, and its end.
+//! The binary as its operators see it: settings, where it listens, readiness, its end, and where
+//! client commands go.
 
+mod client;
 mod process;
 mod starting;
 mod wrong;
