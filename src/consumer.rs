@@ -6,7 +6,7 @@
 
 mod dispatch;
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Instant};
 
 use tokio_util::sync::CancellationToken;
 use tracing::{error, info, warn};
@@ -21,6 +21,7 @@ use crate::{
     handler::Handler,
     message::Message,
     publisher::{self, Destination, Publication, Publisher},
+    telemetry::metrics::consumer::Consuming,
     topology::Subscription,
 };
 
@@ -32,6 +33,7 @@ pub struct Consumer {
     handler: Arc<dyn Handler>,
     clock: Arc<dyn Clock>,
     instance: String,
+    metrics: Consuming,
 }
 
 impl Consumer {
@@ -45,6 +47,7 @@ impl Consumer {
     ) -> Self {
         Self {
             publisher: broker.publisher(),
+            metrics: Consuming::by(&subscription.queue),
             broker,
             subscription,
             handler,
@@ -78,6 +81,7 @@ impl Consumer {
             if let broker::Error::Mismatch { .. } = error {
                 return Err(error);
             }
+            self.metrics.resubscribes();
             warn!(queue = self.subscription.queue, %error, "subscription lost, subscribing again");
             stop.run_until_cancelled(backoff.wait()).await;
         }
@@ -127,9 +131,18 @@ impl Consumer {
     async fn outcomes(&self, messages: &[Message], stop: &CancellationToken) -> Option<Vec<Outcome>> {
         let parsed: Vec<_> = messages.iter().map(Envelope::from_message).collect();
         let envelopes: Vec<_> = parsed.iter().filter_map(|p| p.as_ref().ok().cloned()).collect();
-        let mut handled = dispatch::until_handled(self.handler.as_ref(), &envelopes, stop)
-            .await?
-            .into_iter();
+        let started = Instant::now();
+        let handled = dispatch::until_handled(self.handler.as_ref(), &envelopes, stop).await?;
+        self.metrics.processed(started.elapsed());
+        let now = self.clock.now();
+        for (envelope, _) in envelopes
+            .iter()
+            .zip(&handled)
+            .filter(|(_, outcome)| outcome.is_ok())
+        {
+            self.metrics.took_effect(envelope, now);
+        }
+        let mut handled = handled.into_iter();
         let outcome = |parsed| match parsed {
             Ok(_) => handled.next().expect("dispatch answers one outcome an envelope"),
             Err(error) => Err(Failure::from(error)),
@@ -148,6 +161,7 @@ impl Consumer {
             consumer: &self.subscription.queue,
             instance: &self.instance,
         };
+        self.metrics.failed(&message, &failure, delay.is_some());
         dead_letter::record_failure(&mut message, &failure, &by, self.clock.now());
         let message_id = message.properties.message_id.as_deref().unwrap_or_default();
         let correlation_id = message.properties.correlation_id.as_deref().unwrap_or_default();

@@ -22,6 +22,7 @@ use crate::{
     health::{self, Readiness, Watched},
     platform::Platform,
     service::Service,
+    telemetry::metrics,
     topology::Subscription,
 };
 
@@ -54,7 +55,7 @@ pub enum Error {
 pub struct Host {
     /// For calls.
     pub grpc: TcpListener,
-    /// For `/healthz` and `/readyz`.
+    /// For `/healthz`, `/readyz` and `/metrics`.
     pub http: TcpListener,
     /// Every subscription of every service that this binary knows, hosted here or not.
     pub subscriptions: Vec<Subscription>,
@@ -82,6 +83,7 @@ impl Host {
         services: Vec<Service>,
         stop: &CancellationToken,
     ) -> Result<(), Error> {
+        metrics::process::observe();
         let stop = stop.child_token();
         let (background, drain_timeout) = (self.background.clone(), self.drain_timeout);
         let mut parts = self.start(platform, services, &stop).await;

@@ -6,6 +6,7 @@
 use std::{sync::Arc, time::Duration};
 
 use async_trait::async_trait;
+use opentelemetry::metrics::BoundCounter;
 use uuid::Uuid;
 
 use crate::{
@@ -13,6 +14,7 @@ use crate::{
     failure::{Failure, Outcome},
     handler::{self, Handler},
     store::Result,
+    telemetry::metrics::database::inbox_duplicates,
 };
 
 /// How long it is remembered that an event was handled. It must outlive the oldest message that can
@@ -41,12 +43,17 @@ pub trait Inbox<E>: Send + Sync + 'static {
 pub struct InboxHandler<E> {
     inbox: Arc<dyn Inbox<E>>,
     effect: fn(&Envelope) -> std::result::Result<E, Failure>,
+    duplicates: BoundCounter<u64>,
 }
 
 impl<E> InboxHandler<E> {
     /// Commits to `inbox` what `effect` makes of each event.
     pub fn new(inbox: Arc<dyn Inbox<E>>, effect: fn(&Envelope) -> std::result::Result<E, Failure>) -> Self {
-        Self { inbox, effect }
+        Self {
+            inbox,
+            effect,
+            duplicates: inbox_duplicates(),
+        }
     }
 }
 
@@ -64,7 +71,8 @@ impl<E: Send + Sync + 'static> Handler for InboxHandler<E> {
             }));
         }
         if !entries.is_empty() {
-            self.inbox.commit(&entries).await?;
+            let new = self.inbox.commit(&entries).await?;
+            self.duplicates.add(entries.len().saturating_sub(new) as u64);
         }
         Ok(outcomes)
     }

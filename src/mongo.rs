@@ -23,6 +23,7 @@ mod error;
 pub mod inbox;
 mod indexes;
 mod message;
+mod observed;
 pub mod outbox;
 
 pub use database::{Client, DEFAULT_PREFIX, Database};

@@ -1,4 +1,7 @@
-//! What a process tells about itself: log lines on standard error.
+//! What a process tells about itself: log lines on standard error, and [metrics].
+
+pub mod broker;
+pub mod metrics;
 
 use std::io::{self, IsTerminal};
 

@@ -8,7 +8,7 @@ use tokio::sync::watch;
 use tracing::{info, warn};
 
 use super::error::unavailable;
-use crate::{backoff::Backoff, broker::Error};
+use crate::{backoff::Backoff, broker::Error, telemetry::metrics};
 
 /// How long connecting and logging in may take.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
@@ -68,11 +68,15 @@ impl Link {
 
 async fn keep_connected(uri: AMQPUri, name: String, state: watch::Sender<State>) {
     let mut backoff = Backoff::default();
+    let reconnects = metrics::broker::reconnects(&name);
+    let mut was_up = false;
     loop {
         let error = match connect(&uri, &name).await {
             Ok(connection) => {
                 info!(connection = name, "connected to the broker");
                 backoff.reset();
+                reconnects.add(was_up.into());
+                was_up = true;
                 let events = connection.events_listener();
                 let connection = Arc::new(connection);
                 state.send_replace(State::Up(Arc::clone(&connection)));

@@ -74,7 +74,7 @@ pub const KEYS: &[Key] = &[
         name: "http_addr",
         default: "127.0.0.1:9464",
         takes: "HOST:PORT, such as 127.0.0.1:9464; port 0 picks a free one",
-        meaning: "Where HTTP listens: /healthz, /readyz",
+        meaning: "Where HTTP listens: /healthz, /readyz, /metrics",
         set: |s, text| value::host_port(text).map(|address| s.http_addr = address),
     },
     Key {

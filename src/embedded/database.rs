@@ -10,7 +10,7 @@ mod writer;
 use std::{
     path::{Path, PathBuf},
     sync::{Arc, Mutex},
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use rusqlite::{Connection, ErrorCode, OpenFlags, TransactionBehavior};
@@ -18,7 +18,10 @@ use tokio::sync::{Semaphore, mpsc, oneshot};
 use tracing::warn;
 
 use self::writer::{Durability, Write};
-use crate::store::{Error, Result};
+use crate::{
+    store::{Error, Result},
+    telemetry::metrics::database::Operation,
+};
 
 /// Writes waiting for the writer; more callers wait for room.
 const MAX_WAITING_WRITES: usize = 1024;
@@ -44,6 +47,22 @@ const WRITER_CACHE_KIB: i64 = 16 * 1024;
 pub struct Database {
     writes: mpsc::Sender<Write>,
     readers: Arc<Readers>,
+    operations: Arc<Operations>,
+}
+
+struct Operations {
+    read: Operation,
+    write: Operation,
+}
+
+impl Operations {
+    fn on(path: &Path) -> Self {
+        let name = path.file_stem().unwrap_or_default().to_string_lossy();
+        Self {
+            read: Operation::new("sqlite", Some(&name), "read"),
+            write: Operation::new("sqlite", Some(&name), "write"),
+        }
+    }
 }
 
 impl std::fmt::Debug for Database {
@@ -81,7 +100,11 @@ impl Database {
             permits: Semaphore::new(READERS),
             idle: Mutex::new(Vec::new()),
         });
-        Ok(Self { writes, readers })
+        Ok(Self {
+            writes,
+            readers,
+            operations: Arc::new(Operations::on(path)),
+        })
     }
 
     /// Runs `job` in a transaction, which may be shared with other callers' jobs. If it fails,
@@ -109,11 +132,16 @@ impl Database {
         T: Send + 'static,
         F: FnOnce(&Connection) -> rusqlite::Result<T> + Send + 'static,
     {
+        let started = Instant::now();
         let (answer, answered) = oneshot::channel();
         // A caller that no longer waits needs no answer.
         let write = Write::new(durability, job, |result| drop(answer.send(result)));
-        self.writes.send(write).await.map_err(|_| closed())?;
-        answered.await.map_err(|_| closed())?
+        let result = match self.writes.send(write).await {
+            Ok(()) => answered.await.unwrap_or_else(|_| Err(closed())),
+            Err(_) => Err(closed()),
+        };
+        self.operations.write.ended(&result, started.elapsed());
+        result
     }
 
     /// Queues `job` like [`write_repeatable`](Self::write_repeatable), from where nothing can be
@@ -139,11 +167,14 @@ impl Database {
         T: Send + 'static,
         F: FnOnce(&Connection) -> rusqlite::Result<T> + Send + 'static,
     {
+        let started = Instant::now();
         let readers = Arc::clone(&self.readers);
         let _permit = self.readers.permits.acquire().await.map_err(|_| closed())?;
-        tokio::task::spawn_blocking(move || readers.run(query))
+        let result = tokio::task::spawn_blocking(move || readers.run(query))
             .await
-            .map_err(|e| Error::Failed(e.to_string()))?
+            .unwrap_or_else(|e| Err(Error::Failed(e.to_string())));
+        self.operations.read.ended(&result, started.elapsed());
+        result
     }
 }
 

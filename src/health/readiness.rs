@@ -14,6 +14,7 @@ use crate::{
     clock::Clock,
     outbox::{MAX_COUNTED, Outbox},
     platform::Database,
+    telemetry::metrics::readiness::Readings,
 };
 
 /// How often it looks.
@@ -46,6 +47,7 @@ pub struct Readiness {
     clock: Arc<dyn Clock>,
     health: HealthReporter,
     report: watch::Sender<Report>,
+    readings: Readings,
     /// What gRPC health was told last: telling it again would wake every watcher.
     told: HashMap<&'static str, bool>,
 }
@@ -67,6 +69,7 @@ impl Readiness {
             clock,
             health,
             report: watch::Sender::new(Report::unready("starting")),
+            readings: Readings::new(),
             told: HashMap::new(),
         }
     }
@@ -114,6 +117,7 @@ impl Readiness {
             }
         }
         self.tell("", report.ready).await;
+        self.readings.checked(&report.checks);
         log_change(&self.report.borrow(), &report);
         self.report.send_replace(report);
     }
@@ -130,14 +134,14 @@ impl Readiness {
         // Its outbox lies in the same database: one problem is told once.
         match &service.outbox {
             Some(outbox) if database.problem.is_none() => {
-                let problem = self.outbox_problem(outbox.as_ref()).await;
+                let problem = self.outbox_problem(service.name, outbox.as_ref()).await;
                 vec![database, check(&format!("{}.outbox", service.name), problem)]
             }
             _ => vec![database],
         }
     }
 
-    async fn outbox_problem(&self, outbox: &dyn Outbox) -> Option<String> {
+    async fn outbox_problem(&self, service: &'static str, outbox: &dyn Outbox) -> Option<String> {
         let backlog = match timeout(CHECK_TIMEOUT, outbox.backlog()).await {
             Ok(Ok(backlog)) => backlog,
             answer => return answered(answer.map(|read| read.map(drop))),
@@ -147,6 +151,7 @@ impl Readiness {
             .oldest
             .and_then(|oldest| now.duration_since(oldest).ok())
             .unwrap_or_default();
+        self.readings.waiting(service, backlog.depth, age);
         if age > MAX_OUTBOX_AGE {
             let (age, max) = (age.as_secs(), MAX_OUTBOX_AGE.as_secs());
             return Some(format!(

@@ -7,7 +7,7 @@ use mongodb::{
     options::{Acknowledgment, ClientOptions, WriteConcern},
 };
 
-use super::store_error;
+use super::{observed, store_error};
 use crate::store::Result;
 
 /// What the names of databases start with, where the URL does not say it.
@@ -60,6 +60,9 @@ impl Client {
             durable.w_timeout = Some(WRITE_TIMEOUT);
             durable
         });
+        options
+            .command_event_handler
+            .get_or_insert_with(observed::durations);
         let prefix = options.default_database.clone();
         let driver = mongodb::Client::with_options(options).map_err(store_error)?;
         Ok(Self {

@@ -10,6 +10,7 @@ use crate::{
     config::{self, Settings},
     embedded::EmbeddedBroker,
     mongo, store,
+    telemetry::broker::ObservedBroker,
 };
 
 /// File of the embedded broker, in the data folder.
@@ -54,11 +55,13 @@ async fn broker(
 ) -> Result<Arc<dyn Broker>, Error> {
     Ok(match setting {
         config::Broker::Embedded => {
-            Arc::new(EmbeddedBroker::open(&folder.join(BROKER_FILE), Arc::clone(clock)).await?)
+            let broker = EmbeddedBroker::open(&folder.join(BROKER_FILE), Arc::clone(clock)).await?;
+            Arc::new(ObservedBroker::new(Arc::new(broker), "waybill"))
         }
         config::Broker::Amqp(url) => {
             let broker = AmqpBroker::new(url.expose(), &format!("waybill {process}"));
-            Arc::new(broker.map_err(|_| Settings::refused("broker", url.expose()))?)
+            let broker = broker.map_err(|_| Settings::refused("broker", url.expose()))?;
+            Arc::new(ObservedBroker::new(Arc::new(broker), "rabbitmq"))
         }
     })
 }

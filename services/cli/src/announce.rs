@@ -25,7 +25,11 @@ impl fmt::Display for Announcement<'_> {
         let folder = settings.data_dir.display();
         writeln!(f, "waybill {}: {}", env!("CARGO_PKG_VERSION"), names.join(", "))?;
         writeln!(f, "  grpc      {}", self.grpc)?;
-        writeln!(f, "  http      http://{} (/healthz, /readyz)", self.http)?;
+        writeln!(
+            f,
+            "  http      http://{} (/healthz, /readyz, /metrics)",
+            self.http
+        )?;
         writeln!(f, "  data      {folder}")?;
         match &settings.broker {
             Broker::Embedded => writeln!(f, "  broker    embedded"),

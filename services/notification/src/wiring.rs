@@ -21,7 +21,7 @@ use crate::{
     adapters::{
         events::{ContactsHandler, MailHandler},
         grpc::NotificationApi,
-        mail::{FileMailer, SmtpMailer},
+        mail::{FileMailer, ObservedMailer, SmtpMailer},
         mongo::{MongoContacts, MongoNotifications},
         sqlite::{self, SqliteContacts, SqliteNotifications},
     },
@@ -87,8 +87,9 @@ pub async fn service(platform: &Platform, mail: MailSettings, stop: &Cancellatio
 
 fn mailer(settings: &MailSettings) -> Result<Arc<dyn Mailer>> {
     let from = settings.from.clone();
-    Ok(match &settings.target {
+    let mailer: Arc<dyn Mailer> = match &settings.target {
         MailTarget::Files(folder) => Arc::new(FileMailer::new(folder.clone(), from)?),
         MailTarget::Smtp(url) => Arc::new(SmtpMailer::new(url, from)?),
-    })
+    };
+    Ok(Arc::new(ObservedMailer::new(mailer)))
 }

@@ -1,10 +1,12 @@
-//! One log line a call, when it has ended, however it ended.
+//! One log line and one measurement a call, when it has ended, however it ended.
 
-use std::time::Instant;
+use std::{sync::Arc, time::Instant};
 
 use tokio_util::task::task_tracker::TaskTrackerToken;
 use tonic::Code;
 use tracing::{Span, debug, error, error_span, info, warn};
+
+use crate::telemetry::metrics::rpc::Calls;
 
 /// Longest method that is logged, in bytes: a caller may ask for any path.
 const MAX_METHOD_BYTES: usize = 128;
@@ -17,6 +19,7 @@ const PROBES: &str = "/grpc.";
 pub(super) struct Record {
     /// At the highest level, so that even a terse log tells which call a line belongs to.
     span: Span,
+    calls: Arc<Calls>,
     started: Instant,
     is_probe: bool,
     code: Code,
@@ -24,11 +27,18 @@ pub(super) struct Record {
 }
 
 impl Record {
-    /// A call of the method at `path` that starts now. `under_way` is held until it has ended.
-    pub(super) fn start(path: &str, correlation_id: &str, under_way: TaskTrackerToken) -> Self {
+    /// A call of the method at `path` that starts now, one of `calls`. `under_way` is held until it
+    /// has ended.
+    pub(super) fn start(
+        path: &str,
+        correlation_id: &str,
+        calls: Arc<Calls>,
+        under_way: TaskTrackerToken,
+    ) -> Self {
         let method = &path[..path.floor_char_boundary(MAX_METHOD_BYTES)];
         Self {
             span: error_span!("call", method, correlation_id),
+            calls,
             started: Instant::now(),
             is_probe: path.starts_with(PROBES),
             code: Code::Cancelled,
@@ -50,8 +60,9 @@ impl Record {
 impl Drop for Record {
     fn drop(&mut self) {
         let _in_span = self.span.enter();
-        let code = self.code;
-        let latency_us = u64::try_from(self.started.elapsed().as_micros()).unwrap_or(u64::MAX);
+        let (code, took) = (self.code, self.started.elapsed());
+        self.calls.ended(code, took);
+        let latency_us = u64::try_from(took.as_micros()).unwrap_or(u64::MAX);
         match code {
             Code::Internal | Code::Unknown | Code::DataLoss => error!(?code, latency_us, "call failed"),
             Code::Unavailable | Code::DeadlineExceeded => warn!(?code, latency_us, "call failed"),

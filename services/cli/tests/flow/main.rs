@@ -7,6 +7,7 @@ mod clients;
 mod crash;
 mod dead_letters;
 mod kill;
+mod metrics;
 mod order_flow;
 mod order_of_events;
 mod outage;

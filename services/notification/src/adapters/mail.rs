@@ -2,7 +2,9 @@
 
 mod compose;
 mod files;
+mod observed;
 mod smtp;
 
 pub use files::FileMailer;
+pub use observed::ObservedMailer;
 pub use smtp::SmtpMailer;

@@ -1,0 +1,91 @@
+//! What a process counts and measures, for Prometheus to fetch.
+//!
+//! Names, units and attributes are those of the OpenTelemetry semantic conventions, version
+//! [`CONVENTIONS`], wherever these have one; ours start with `waybill.`. Prometheus sees dots as
+//! underscores, the unit behind the name, and `_total` behind what only grows.
+//!
+//! Attributes have few values: names of methods, event types, queues and causes that this software
+//! knows. Whatever else comes from outside counts as [`OTHER`]. No attribute holds an id.
+//!
+//! What can be told beforehand is there from the start, at zero, so that a rate shows its first change.
+//! The exporter knows no exemplars yet.
+//!
+//! Like the log, metrics belong to the process: whoever records needs nothing handed to it.
+//! Instruments are bound to their attributes beforehand wherever messages or calls pass, so that
+//! recording looks nothing up and allocates nothing.
+
+pub(crate) mod broker;
+pub(crate) mod consumer;
+pub(crate) mod database;
+pub(crate) mod event;
+pub(crate) mod process;
+pub(crate) mod readiness;
+pub(crate) mod rpc;
+
+use std::sync::LazyLock;
+
+use opentelemetry::metrics::{Counter, Histogram, Meter, MeterProvider};
+use opentelemetry_sdk::{Resource, metrics::SdkMeterProvider};
+use prometheus::{Registry, TextEncoder};
+
+/// Version of the semantic conventions that names follow.
+pub const CONVENTIONS: &str = "1.40.0";
+
+/// MIME type of [`text`].
+pub const CONTENT_TYPE: &str = prometheus::TEXT_FORMAT;
+
+/// Stands for every value of an attribute that this software does not know.
+pub const OTHER: &str = "_OTHER";
+
+/// Bounds of durations, in seconds: those that the conventions advise, and two below, because much
+/// here takes a millisecond.
+const DURATION_BOUNDS_S: &[f64] = &[
+    0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 0.75, 1.0, 2.5, 5.0, 7.5, 10.0,
+];
+
+struct Exposition {
+    registry: Registry,
+    provider: SdkMeterProvider,
+}
+
+static EXPOSITION: LazyLock<Exposition> = LazyLock::new(|| {
+    let registry = Registry::new();
+    let reader = opentelemetry_prometheus::exporter()
+        .with_registry(registry.clone())
+        .scope_info_enabled(false)
+        .without_target_info()
+        .build()
+        .expect("a new registry takes its first collector");
+    let provider = SdkMeterProvider::builder()
+        .with_resource(Resource::builder_empty().build())
+        .with_reader(reader)
+        .build();
+    Exposition { registry, provider }
+});
+
+/// Makes instruments. Two of the same name are one.
+pub fn meter() -> Meter {
+    EXPOSITION.provider.meter("waybill")
+}
+
+/// Everything that was recorded since the process began, in the text format of Prometheus.
+pub fn text() -> Result<String, prometheus::Error> {
+    TextEncoder::new().encode_to_string(&EXPOSITION.registry.gather())
+}
+
+fn counter(name: &'static str, unit: &'static str, description: &'static str) -> Counter<u64> {
+    meter()
+        .u64_counter(name)
+        .with_unit(unit)
+        .with_description(description)
+        .build()
+}
+
+fn duration(name: &'static str, description: &'static str) -> Histogram<f64> {
+    meter()
+        .f64_histogram(name)
+        .with_unit("s")
+        .with_description(description)
+        .with_boundaries(DURATION_BOUNDS_S.to_vec())
+        .build()
+}
