@@ -9,7 +9,7 @@
 
 use std::{sync::Arc, time::Duration};
 
-use tokio::sync::mpsc;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
 use tokio_util::sync::CancellationToken;
 use tracing::{debug, warn};
 
@@ -27,6 +27,10 @@ pub const BATCH: usize = 256;
 /// while the broker is slow.
 pub const MAX_OFFERED: usize = 8192;
 
+/// Bytes of the bodies of those: as many entries of common size (1 KB) fit, but not as many of the
+/// largest (100 KB), which would fill a small container.
+pub const MAX_OFFERED_BYTES: usize = 16 * 1024 * 1024;
+
 /// How often a sweep looks.
 const SWEEP_INTERVAL: Duration = Duration::from_secs(1);
 
@@ -42,23 +46,40 @@ pub struct Relay {
     publisher: Arc<dyn Publisher>,
     clock: Arc<dyn Clock>,
     instance: String,
-    offered: mpsc::Receiver<Entry>,
+    offered: mpsc::Receiver<Offered>,
+}
+
+/// An entry that waits, and the room that it takes.
+struct Offered {
+    entry: Entry,
+    _room: OwnedSemaphorePermit,
 }
 
 /// Through which a writer offers what it has stored.
 #[derive(Debug, Clone)]
 pub struct RelayHandle {
-    offers: mpsc::Sender<Entry>,
+    offers: mpsc::Sender<Offered>,
+    room: Arc<Semaphore>,
 }
 
 impl RelayHandle {
     /// Offers stored entries for publishing now. It never waits: what finds no room is swept later.
     pub fn offer(&self, entries: impl IntoIterator<Item = Entry>) {
         for entry in entries {
-            if self.offers.try_send(entry).is_err() {
+            let bytes = u32::try_from(entry.message.body.len()).unwrap_or(u32::MAX);
+            let Ok(room) = Arc::clone(&self.room).try_acquire_many_owned(bytes) else {
+                break;
+            };
+            if self.offers.try_send(Offered { entry, _room: room }).is_err() {
                 break;
             }
         }
+    }
+
+    fn new() -> (Self, mpsc::Receiver<Offered>) {
+        let (offers, offered) = mpsc::channel(MAX_OFFERED);
+        let room = Arc::new(Semaphore::new(MAX_OFFERED_BYTES));
+        (Self { offers, room }, offered)
     }
 }
 
@@ -71,7 +92,7 @@ impl Relay {
         clock: Arc<dyn Clock>,
         instance: impl Into<String>,
     ) -> (Self, RelayHandle) {
-        let (offers, offered) = mpsc::channel(MAX_OFFERED);
+        let (handle, offered) = RelayHandle::new();
         let relay = Self {
             outbox,
             publisher,
@@ -79,7 +100,7 @@ impl Relay {
             instance: instance.into(),
             offered,
         };
-        (relay, RelayHandle { offers })
+        (relay, handle)
     }
 
     /// Publishes until `stop`, and then what has been offered by that time.
@@ -88,7 +109,7 @@ impl Relay {
         tokio::join!(self.publish_offered(&mut offered, &stop), self.sweep(&stop));
     }
 
-    async fn publish_offered(&self, offered: &mut mpsc::Receiver<Entry>, stop: &CancellationToken) {
+    async fn publish_offered(&self, offered: &mut mpsc::Receiver<Offered>, stop: &CancellationToken) {
         let mut batch = Vec::with_capacity(BATCH);
         loop {
             tokio::select! {
@@ -96,12 +117,12 @@ impl Relay {
                 received = offered.recv_many(&mut batch, BATCH) => if received == 0 { return },
                 () = stop.cancelled() => return,
             }
-            let confirmed = self.publish(&batch).await;
+            let entries: Vec<_> = batch.drain(..).map(|offered| offered.entry).collect();
+            let confirmed = self.publish(&entries).await;
             if confirmed == 0 && stop.is_cancelled() {
                 // The broker is away: what is left stays in the outbox, and stopping must end.
                 return;
             }
-            batch.clear();
         }
     }
 
@@ -161,5 +182,29 @@ impl Relay {
             warn!(entries = confirmed.len(), %error, "published events could not be cleared, they will be published again");
         }
         confirmed.len()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::message::Message;
+
+    #[tokio::test]
+    async fn entries_that_wait_take_no_more_than_their_room() {
+        const BODY_BYTES: usize = 1024 * 1024;
+        let (handle, mut offered) = RelayHandle::new();
+        let entry = Entry {
+            owner: "o".to_owned(),
+            message: Message {
+                body: vec![0; BODY_BYTES].into(),
+                ..Message::default()
+            },
+        };
+        handle.offer(vec![entry.clone(); 2 * MAX_OFFERED_BYTES / BODY_BYTES]);
+        assert_eq!(offered.len(), MAX_OFFERED_BYTES / BODY_BYTES);
+        drop(offered.recv().await);
+        handle.offer([entry.clone(), entry]);
+        assert_eq!(offered.len(), MAX_OFFERED_BYTES / BODY_BYTES);
     }
 }
