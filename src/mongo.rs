@@ -25,6 +25,7 @@ mod indexes;
 mod message;
 mod observed;
 pub mod outbox;
+mod sessions;
 
 pub use database::{Client, DEFAULT_PREFIX, Database};
 pub use error::{is_duplicate_key, store_error};

@@ -1,7 +1,7 @@
 //! The inbox: effects, and the record that their events were handled, in one transaction.
 //!
 //! What is usual, a batch of new events, takes three round trips: insert the records, apply the
-//! effects, commit. A record that is there already fails the insert; then one query finds which
+//! effects, commit. (Once a second there is one more, see `sessions`.) A record that is there already fails the insert; then one query finds which
 //! events are new, and the transaction starts again with those.
 
 use std::{collections::HashSet, sync::Arc, time::Duration};
@@ -19,7 +19,9 @@ use uuid::Uuid;
 use super::{
     Database, Indexes,
     error::{is_away, is_cut_off, is_transient},
-    is_duplicate_key, store_error,
+    is_duplicate_key,
+    sessions::Sessions,
+    store_error,
 };
 use crate::{
     clock::{Clock, unix_millis},
@@ -37,6 +39,9 @@ const MAX_ATTEMPTS: u32 = 10;
 /// How often a commit is asked for whose outcome is not known. Whoever called then tries all again,
 /// which the records make safe.
 const MAX_COMMIT_ATTEMPTS: u32 = 3;
+
+/// After so many attempts in a row it is looked whether it is a dead instance that is in the way.
+const ATTEMPTS_BEFORE_ENDING: u32 = 4;
 
 /// First pause between attempts; it doubles. All of them together take at most 5.1 s.
 const FIRST_PAUSE: Duration = Duration::from_millis(5);
@@ -56,6 +61,7 @@ pub struct MongoInbox<E> {
     consumer: String,
     clock: Arc<dyn Clock>,
     effects: Arc<dyn MongoEffects<E>>,
+    sessions: Sessions,
     retention: Duration,
     indexes: Indexes,
 }
@@ -79,6 +85,7 @@ impl<E> MongoInbox<E> {
         let records = database.collection(COLLECTION);
         Self {
             indexes: Indexes::new(records.clone(), vec![expiry()]),
+            sessions: Sessions::new(records.clone(), Arc::clone(&clock)),
             records,
             consumer: consumer.into(),
             clock,
@@ -106,13 +113,24 @@ impl<E> MongoInbox<E> {
 
 impl<E: Send + Sync + 'static> MongoInbox<E> {
     async fn transact(&self, entries: &[&Entry<E>]) -> std::result::Result<(), Abort> {
-        let client = self.records.client();
-        let mut session = client.start_session().await.map_err(Abort::Failed)?;
+        let mut session = self.sessions.take().await.map_err(Abort::Failed)?;
+        let result = self.transact_in(&mut session.driver, entries).await;
+        // Nobody heard how a transaction ended that was cut off: its session is left to be ended.
+        if !matches!(&result, Err(Abort::Failed(error)) if is_cut_off(error)) {
+            self.sessions.give_back(session);
+        }
+        result
+    }
+
+    async fn transact_in(
+        &self,
+        session: &mut ClientSession,
+        entries: &[&Entry<E>],
+    ) -> std::result::Result<(), Abort> {
         session.start_transaction().await.map_err(Abort::Failed)?;
-        let applied = self.apply(&mut session, entries).await;
+        let applied = self.apply(session, entries).await;
         match applied {
-            Ok(()) => return commit(&mut session).await.map_err(Abort::Failed),
-            // Nobody would hear that it is aborted. The server ends it by itself.
+            Ok(()) => return commit(session).await.map_err(Abort::Failed),
             Err(Abort::Failed(ref error)) if is_cut_off(error) => {}
             Err(_) => drop(session.abort_transaction().await),
         }
@@ -182,6 +200,9 @@ impl<E: Send + Sync + 'static> Inbox<E> for MongoInbox<E> {
                 Err(Abort::Failed(error)) => return Err(store_error(error)),
             }
             pause(attempt).await;
+            if attempt % ATTEMPTS_BEFORE_ENDING == 0 {
+                self.sessions.end_abandoned().await.map_err(store_error)?;
+            }
         }
         Err(in_the_way)
     }

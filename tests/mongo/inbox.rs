@@ -1,11 +1,12 @@
 //! The inbox.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use async_trait::async_trait;
 use futures::future::join_all;
+use tokio::sync::Notify;
 use waybill::{
-    clock::{IdGenerator, SystemClock, UuidV7Generator},
+    clock::{Clock, IdGenerator, ManualClock, SystemClock, UuidV7Generator},
     inbox::{Entry, Inbox},
     mongo::{
         Database, MongoEffects, MongoInbox,
@@ -62,8 +63,12 @@ impl MongoEffects<Count> for Counters {
 
 /// The inbox of a consumer.
 pub(crate) fn inbox(database: &Database, consumer: &str) -> MongoInbox<Count> {
-    let effects = Arc::new(Counters::of(database));
-    MongoInbox::new(database, consumer, Arc::new(SystemClock), effects)
+    inbox_with(database, consumer, Arc::new(SystemClock))
+}
+
+/// The inbox of a consumer with a clock of its own.
+pub(crate) fn inbox_with(database: &Database, consumer: &str, clock: Arc<dyn Clock>) -> MongoInbox<Count> {
+    MongoInbox::new(database, consumer, clock, Arc::new(Counters::of(database)))
 }
 
 /// Runs checks of the suite, each on a database of its own.
@@ -134,4 +139,53 @@ async fn instances_that_change_the_same_documents_all_get_through() {
     for n in 0..10 {
         assert_eq!(counters.counted(&n.to_string()).await, 100);
     }
+}
+
+/// Effects that are applied, and then nothing more is heard: what a process leaves that is killed.
+struct Dying {
+    counters: Counters,
+    applied: Notify,
+}
+
+#[async_trait]
+impl MongoEffects<Count> for Dying {
+    async fn apply(&self, session: &mut ClientSession, effects: &[&Count]) -> Result<()> {
+        self.counters.apply(session, effects).await?;
+        self.applied.notify_one();
+        std::future::pending().await
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_a_dead_instance_held_is_soon_free() {
+    let database = fixture::database().await;
+    let ids = UuidV7Generator::default();
+    let event = || {
+        [Entry {
+            event_id: ids.next_id(),
+            effect: Count {
+                counter: "held".to_owned(),
+                fails: false,
+            },
+        }]
+    };
+    let dying = Arc::new(Dying {
+        counters: Counters::of(&database),
+        applied: Notify::new(),
+    });
+    let dead = MongoInbox::new(&database, "consumer", Arc::new(SystemClock), dying.clone());
+    let lost = event();
+    let dead = tokio::spawn(async move { dead.commit(&lost).await });
+    dying.applied.notified().await;
+
+    // Three seconds later, as far as the one that lives can tell.
+    let later = ManualClock::new(SystemClock.now() + Duration::from_secs(4));
+    let alive = inbox_with(&database, "consumer", Arc::new(later));
+    assert_eq!(alive.commit(&event()).await.unwrap(), 1);
+    assert_eq!(
+        Counters::of(&database).counted("held").await,
+        1,
+        "what was not committed is gone"
+    );
+    dead.abort();
 }

@@ -1,9 +1,9 @@
 //! What the adapters cost: the commands that they send, and what the server does for them.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use waybill::{
-    clock::{Clock, IdGenerator, SystemClock, UuidV7Generator},
+    clock::{Clock, IdGenerator, ManualClock, SystemClock, UuidV7Generator},
     inbox::{Entry, Inbox},
     mongo::{
         bson::{Document, doc},
@@ -32,15 +32,32 @@ fn entries(n: usize) -> Vec<Entry<Count>> {
 #[tokio::test]
 async fn a_batch_of_new_events_takes_three_round_trips() {
     let (database, commands) = fixture::watched_database().await;
-    let inbox = inbox::inbox(&database, "consumer");
+    let clock = Arc::new(ManualClock::new(SystemClock.now()));
+    let inbox = inbox::inbox_with(&database, "consumer", clock.clone());
     assert_eq!(inbox.commit(&entries(256)).await.unwrap(), 256);
-    assert_eq!(commands.names(), ["insert", "bulkWrite", "commitTransaction"]);
+    let usual = ["insert", "bulkWrite", "commitTransaction"];
+    assert_eq!(commands.names()[0], "update", "the session is recorded");
+    assert_eq!(commands.names()[1..], usual);
+
+    commands.reset();
+    assert_eq!(inbox.commit(&entries(256)).await.unwrap(), 256);
+    assert_eq!(commands.names(), usual);
+
+    commands.reset();
+    clock.advance(Duration::from_secs(1));
+    assert_eq!(inbox.commit(&entries(256)).await.unwrap(), 256);
+    assert_eq!(
+        commands.names()[0],
+        "update",
+        "once a second it is recorded that it lives"
+    );
 }
 
 #[tokio::test]
 async fn a_batch_with_handled_events_takes_three_more() {
     let (database, commands) = fixture::watched_database().await;
-    let inbox = inbox::inbox(&database, "consumer");
+    let clock = Arc::new(ManualClock::new(SystemClock.now()));
+    let inbox = inbox::inbox_with(&database, "consumer", clock);
     let entries = entries(256);
     inbox.commit(&entries[..100]).await.unwrap();
     commands.reset();
