@@ -29,6 +29,10 @@ use crate::{
 /// noticed within twice that.
 const HEARTBEAT_S: u16 = 10;
 
+/// A log directive for what no filter may let through: the driver tells of a returned message with
+/// all of it, and so with names and addresses. Whoever published it is told by an error anyway.
+pub const UNLOGGED: &str = "lapin::returned_messages=off";
+
 /// How long declaring a subscription may take. A new one is some 25 quorum queues, each a consensus
 /// group that elects its leader.
 const DECLARE_TIMEOUT: Duration = Duration::from_mins(1);

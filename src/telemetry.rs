@@ -7,7 +7,7 @@ use std::io::{self, IsTerminal};
 
 use tracing_subscriber::{EnvFilter, Layer, layer::SubscriberExt, util::SubscriberInitExt};
 
-use crate::config::LogFormat;
+use crate::{amqp::UNLOGGED, config::LogFormat};
 
 /// Why a process cannot tell.
 #[derive(Debug, thiserror::Error)]
@@ -20,10 +20,6 @@ pub enum Error {
     Taken(#[from] tracing_subscriber::util::TryInitError),
 }
 
-/// What no filter lets through: lapin tells of a returned message with all of it, and so with names
-/// and addresses. Whoever published it is told by an error anyway.
-const NEVER: &str = "lapin::returned_messages=off";
-
 /// Sends log lines that `filter` lets through to standard error, from now on.
 pub fn init(format: LogFormat, filter: &str) -> Result<(), Error> {
     let lines = tracing_subscriber::fmt::layer()
@@ -34,7 +30,7 @@ pub fn init(format: LogFormat, filter: &str) -> Result<(), Error> {
         LogFormat::Json => lines.json().flatten_event(true).with_span_list(false).boxed(),
     };
     tracing_subscriber::registry()
-        .with(EnvFilter::try_new(filter)?.add_directive(NEVER.parse()?))
+        .with(EnvFilter::try_new(filter)?.add_directive(UNLOGGED.parse()?))
         .with(lines)
         .try_init()?;
     Ok(())
