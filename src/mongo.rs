@@ -16,7 +16,7 @@
 //!
 //! **Topology.** Outboxes work on any MongoDB, a sharded one included. Inboxes need transactions, so
 //! a replica set; one node is enough for one. A bulk write over several collections, as effects
-//! use, came with MongoDB 8.
+//! use, came with MongoDB 8. An inbox ends sessions of its own user, which needs no privilege.
 
 mod database;
 mod error;
