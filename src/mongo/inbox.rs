@@ -14,6 +14,7 @@ use mongodb::{
     error::{Error as DriverError, Result as DriverResult, UNKNOWN_TRANSACTION_COMMIT_RESULT},
     options::{IndexOptions, ReadConcern},
 };
+use tracing::warn;
 use uuid::Uuid;
 
 use super::{
@@ -200,8 +201,10 @@ impl<E: Send + Sync + 'static> Inbox<E> for MongoInbox<E> {
                 Err(Abort::Failed(error)) => return Err(store_error(error)),
             }
             pause(attempt).await;
-            if attempt % ATTEMPTS_BEFORE_ENDING == 0 {
-                self.sessions.end_abandoned().await.map_err(store_error)?;
+            if attempt % ATTEMPTS_BEFORE_ENDING == 0
+                && let Err(error) = self.sessions.end_abandoned().await
+            {
+                warn!(error = %store_error(error), "transactions of dead instances cannot be ended");
             }
         }
         Err(in_the_way)
