@@ -14,7 +14,7 @@ mod fixture;
 
 /// One test for each check.
 ///
-/// ```ignore
+/// ```text
 /// async fn fresh() -> (Arc<dyn Broker>, TempDir) { … }
 /// waybill_testkit::broker_conformance!(fresh);
 /// ```
