@@ -1,6 +1,8 @@
 //! What the service does with events: contacts are kept, notices are mailed.
 
 mod notice;
+#[cfg(test)]
+mod released;
 
 use std::sync::Arc;
 

@@ -142,6 +142,35 @@ mod tests {
         )
     }
 
+    /// A released event, as it once crossed the broker.
+    fn golden<E: Event>(bytes: &'static [u8]) -> Envelope {
+        let mut envelope = received(&E::default());
+        envelope.body = bytes.into();
+        envelope
+    }
+
+    #[test]
+    fn released_events_change_statistics_as_ever() {
+        let placed = golden::<OrderCreated>(include_bytes!(
+            "../../../../tests/golden/waybill.order.v1.OrderCreated.binpb"
+        ));
+        let cancelled = golden::<OrderCancelled>(include_bytes!(
+            "../../../../tests/golden/waybill.order.v1.OrderCancelled.binpb"
+        ));
+        let ada = Uuid::parse_str("019366f0-0000-7000-8000-000000000002").unwrap();
+        let euro = Currency::parse("EUR").unwrap();
+        let amount = || Amount::new(14, 980_000_000);
+        let placed_at = from_unix_millis(1_795_521_600_123);
+        assert_eq!(
+            stats_change(&placed),
+            Ok(StatsChange::placed(ada, euro, amount(), placed_at))
+        );
+        assert_eq!(
+            stats_change(&cancelled),
+            Ok(StatsChange::cancelled(ada, euro, amount()))
+        );
+    }
+
     #[test]
     fn an_event_tells_the_user_as_it_left_them() {
         let message = write_event(
