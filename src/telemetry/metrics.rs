@@ -8,7 +8,9 @@
 //! knows. Whatever else comes from outside counts as [`OTHER`]. No attribute holds an id.
 //!
 //! What can be told beforehand is there from the start, at zero, so that a rate shows its first change.
-//! The exporter knows no exemplars yet.
+//!
+//! Whoever asks for [OpenMetrics](open_metrics) instead of the [classic text](text) also gets exemplars:
+//! with a bucket of a duration comes the trace of a call or message that took so long.
 //!
 //! Like the log, metrics belong to the process: whoever records needs nothing handed to it.
 //! Instruments are bound to their attributes beforehand wherever messages or calls pass, so that
@@ -18,6 +20,8 @@ pub(crate) mod broker;
 pub(crate) mod consumer;
 pub(crate) mod database;
 pub(crate) mod event;
+pub(crate) mod exemplars;
+mod openmetrics;
 pub(crate) mod process;
 pub(crate) mod readiness;
 pub(crate) mod rpc;
@@ -28,11 +32,16 @@ use opentelemetry::metrics::{Counter, Histogram, Meter, MeterProvider};
 use opentelemetry_sdk::{Resource, metrics::SdkMeterProvider};
 use prometheus::{Registry, TextEncoder};
 
+use self::exemplars::TracedHistogram;
+
 /// Version of the semantic conventions that names follow.
 pub const CONVENTIONS: &str = "1.40.0";
 
 /// MIME type of [`text`].
 pub const CONTENT_TYPE: &str = prometheus::TEXT_FORMAT;
+
+/// MIME type of [`open_metrics`].
+pub const OPEN_METRICS_CONTENT_TYPE: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
 
 /// Stands for every value of an attribute that this software does not know.
 pub const OTHER: &str = "_OTHER";
@@ -73,6 +82,12 @@ pub fn text() -> Result<String, prometheus::Error> {
     TextEncoder::new().encode_to_string(&EXPOSITION.registry.gather())
 }
 
+/// The same as OpenMetrics text, and exemplars with it.
+pub fn open_metrics() -> Result<String, prometheus::Error> {
+    let exemplars = exemplars::newest();
+    openmetrics::text(&EXPOSITION.registry.gather(), &exemplars)
+}
+
 fn counter(name: &'static str, unit: &'static str, description: &'static str) -> Counter<u64> {
     meter()
         .u64_counter(name)
@@ -88,4 +103,10 @@ fn duration(name: &'static str, description: &'static str) -> Histogram<f64> {
         .with_description(description)
         .with_boundaries(DURATION_BOUNDS_S.to_vec())
         .build()
+}
+
+/// As [`duration`], with exemplars.
+#[allow(dead_code, reason = "callers come with the spans that they pass")]
+fn traced_duration(name: &'static str, description: &'static str) -> TracedHistogram {
+    TracedHistogram::new(&meter(), name, "s", description, DURATION_BOUNDS_S)
 }
