@@ -76,9 +76,10 @@ pub(crate) fn generate(pool: &DescriptorPool) -> Result<String, Error> {
     for event in &events {
         writeln!(
             out,
-            "    EventInfo {{ type_name: {:?}, routing_key: {:?} }},",
+            "    EventInfo {{ type_name: {:?}, routing_key: {:?}, aggregate: {:?} }},",
             event.message.full_name(),
-            event.routing_key
+            event.routing_key,
+            event.aggregate_id.replace('_', "."),
         )
         .expect("a String takes every write");
     }

@@ -38,7 +38,7 @@ fn award(transaction: &rusqlite::Connection, users: &[String]) -> rusqlite::Resu
 #[tokio::main]
 async fn main() -> Result<(), Box<dyn Error>> {
     let settings = Settings::load(Vec::new(), None)?;
-    telemetry::init(settings.log_format, &settings.log_filter)?;
+    let _telemetry = telemetry::init(&settings, "loyalty")?;
     let stop = shutdown::on_signal()?;
     let platform = Platform::open(&settings, "loyalty").await?;
     let Database::Sqlite(database) = platform.database("loyalty", MIGRATIONS)? else {

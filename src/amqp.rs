@@ -20,7 +20,7 @@ use url::Url;
 
 use self::{connection::Link, deliveries::AmqpDeliveries, error::within, publisher::AmqpPublisher};
 use crate::{
-    broker::{Broker, Deliveries, Error},
+    broker::{Broker, Deliveries, Endpoint, Error},
     publisher::Publisher,
     topology::Subscription,
 };
@@ -49,6 +49,7 @@ pub struct InvalidUrl;
 pub struct AmqpBroker {
     publisher: Arc<AmqpPublisher>,
     consuming: Link,
+    endpoint: Endpoint,
 }
 
 impl AmqpBroker {
@@ -56,11 +57,16 @@ impl AmqpBroker {
     /// must be called within a tokio runtime. The broker shows `connection_name` to its operators.
     pub fn new(url: &str, connection_name: &str) -> Result<Self, InvalidUrl> {
         let uri = parse(url)?;
+        let endpoint = Endpoint {
+            system: "rabbitmq",
+            server: Some((uri.authority.host.clone(), uri.authority.port)),
+        };
         let publishing = Link::open(uri.clone(), format!("{connection_name} publishing"));
         let consuming = Link::open(uri, format!("{connection_name} consuming"));
         Ok(Self {
             publisher: Arc::new(AmqpPublisher::new(publishing)),
             consuming,
+            endpoint,
         })
     }
 }
@@ -96,6 +102,10 @@ impl Broker for AmqpBroker {
     async fn check(&self) -> Result<(), Error> {
         self.publisher.check()?;
         self.consuming.check()
+    }
+
+    fn endpoint(&self) -> Endpoint {
+        self.endpoint.clone()
     }
 }
 

@@ -22,6 +22,23 @@ pub enum Error {
     },
 }
 
+/// Where messages go through, as telemetry names it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Endpoint {
+    /// What kind of broker it is, `messaging.system` of the semantic conventions.
+    pub system: &'static str,
+    /// Host and port of the server that it is reached at; `None` for a broker within the process.
+    pub server: Option<(String, u16)>,
+}
+
+impl Endpoint {
+    /// A broker within the process.
+    pub const EMBEDDED: Self = Self {
+        system: "waybill",
+        server: None,
+    };
+}
+
 /// A broker.
 #[async_trait]
 pub trait Broker: Send + Sync + 'static {
@@ -37,6 +54,11 @@ pub trait Broker: Send + Sync + 'static {
 
     /// `Ok` when the broker can be reached now.
     async fn check(&self) -> Result<(), Error>;
+
+    /// Where it is, for telemetry.
+    fn endpoint(&self) -> Endpoint {
+        Endpoint::EMBEDDED
+    }
 }
 
 /// What one subscriber receives. Dropping it hands back whatever was not acknowledged.

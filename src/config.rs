@@ -5,6 +5,7 @@
 //! place that reads the environment.
 
 mod keys;
+mod otel;
 mod server_url;
 mod sources;
 mod value;
@@ -12,6 +13,7 @@ mod value;
 use std::{path::PathBuf, time::Duration};
 
 pub use keys::{CONFIG, KEYS, Key};
+pub use otel::{Otel, Protocol};
 pub use server_url::ServerUrl;
 pub use sources::{Origin, Sources};
 
@@ -85,8 +87,12 @@ pub struct Settings {
     pub retry: RetryPolicy,
     /// Unacknowledged messages at one consumer.
     pub prefetch: u16,
+    /// In which trace an event is processed.
+    pub consumer_trace: ConsumerTrace,
     /// Longest that stopping may take; at most [`MAX_DRAIN_TIMEOUT`].
     pub drain_timeout: Duration,
+    /// What is exported: what the standard variables say, if this process has read its own.
+    pub otel: Otel,
 }
 
 /// Where events go through.
@@ -125,11 +131,24 @@ pub enum LogFormat {
     Json,
 }
 
+/// In which trace an event is processed.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum ConsumerTrace {
+    /// In its publisher's: one trace tells the whole story.
+    #[default]
+    Continue,
+    /// In one of its own, with a link to the publisher's, which is what the semantic conventions
+    /// have as the default.
+    Link,
+}
+
 impl Settings {
     /// Reads the settings of this process. `flags` are what the command line said, by key;
     /// `config` is the file it named.
     pub fn load(flags: Vec<(&'static str, String)>, config: Option<String>) -> Result<Self, Error> {
-        Self::from_sources(&Sources::of_this_process(flags, config)?)
+        let mut settings = Self::from_sources(&Sources::of_this_process(flags, config)?)?;
+        settings.otel = Otel::read(sources::variable)?;
+        Ok(settings)
     }
 
     /// The settings that `sources` come to.
@@ -174,6 +193,8 @@ impl Default for Settings {
             log_filter: String::new(),
             retry: RetryPolicy::default(),
             prefetch: 0,
+            consumer_trace: ConsumerTrace::default(),
+            otel: Otel::default(),
             drain_timeout: Duration::ZERO,
         };
         for key in KEYS {

@@ -6,22 +6,34 @@
 
 mod dispatch;
 
-use std::{sync::Arc, time::Instant};
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use tokio_util::sync::CancellationToken;
 use tracing::{error, info, warn};
 
+use self::dispatch::Events;
 use crate::{
     backoff::Backoff,
     broker::{self, Batch, Broker, Deliveries},
     clock::Clock,
+    config::ConsumerTrace,
+    context::TraceContext,
     dead_letter::{self, FailedBy},
     envelope::Envelope,
     failure::{Failure, FailureClass, Outcome},
     handler::Handler,
     message::Message,
     publisher::{self, Destination, Publication, Publisher},
-    telemetry::metrics::consumer::Consuming,
+    telemetry::{
+        metrics::consumer::Consuming,
+        trace::{
+            Flow,
+            messaging::{ProcessedBy, Processing},
+        },
+    },
     topology::Subscription,
 };
 
@@ -34,6 +46,7 @@ pub struct Consumer {
     clock: Arc<dyn Clock>,
     instance: String,
     metrics: Consuming,
+    spans: ProcessedBy,
 }
 
 impl Consumer {
@@ -47,13 +60,25 @@ impl Consumer {
     ) -> Self {
         Self {
             publisher: broker.publisher(),
-            metrics: Consuming::by(&subscription.queue),
+            metrics: Consuming::by(broker.endpoint().system, &subscription.queue),
+            spans: ProcessedBy {
+                broker: broker.endpoint(),
+                queue: subscription.queue.clone(),
+                trace: ConsumerTrace::default(),
+            },
             broker,
             subscription,
             handler,
             clock,
             instance: instance.into(),
         }
+    }
+
+    /// Processes events in another trace than their publisher's.
+    #[must_use]
+    pub fn tracing(mut self, trace: ConsumerTrace) -> Self {
+        self.spans.trace = trace;
+        self
     }
 
     /// What it consumes.
@@ -112,46 +137,81 @@ impl Consumer {
     async fn work(&self, batch: Batch, stop: &CancellationToken) -> Result<bool, broker::Error> {
         let mut messages = batch.messages;
         messages.iter_mut().for_each(dead_letter::restore_routing_key);
-        let Some(outcomes) = self.outcomes(&messages, stop).await else {
+        let mut processing = self.spans.start(&messages, self.clock.now());
+        let Some(outcomes) = self.outcomes(&messages, &processing, stop).await else {
             return Ok(false);
         };
         let failed: Vec<_> = messages
             .into_iter()
             .zip(outcomes)
-            .filter_map(|(message, outcome)| Some(self.after_failure(message, outcome.err()?)))
+            .enumerate()
+            .filter_map(|(index, (message, outcome))| {
+                Some(self.after_failure(message, outcome.err()?, index, &mut processing))
+            })
             .collect();
+        let settling = processing.end();
         if !self.forward(failed, stop).await? {
             return Ok(false);
         }
-        batch.acknowledgement.ack().await?;
+        let span = settling.ack(&self.spans);
+        let acknowledged = batch.acknowledgement.ack().await;
+        span.end(acknowledged.as_ref().err().map(|_| "unavailable"));
+        acknowledged?;
         Ok(true)
     }
 
     /// One outcome a message; what is no event has failed already.
-    async fn outcomes(&self, messages: &[Message], stop: &CancellationToken) -> Option<Vec<Outcome>> {
+    async fn outcomes(
+        &self,
+        messages: &[Message],
+        processing: &Processing,
+        stop: &CancellationToken,
+    ) -> Option<Vec<Outcome>> {
         let parsed: Vec<_> = messages.iter().map(Envelope::from_message).collect();
-        let envelopes: Vec<_> = parsed.iter().filter_map(|p| p.as_ref().ok().cloned()).collect();
-        let started = Instant::now();
-        let handled = dispatch::until_handled(self.handler.as_ref(), &envelopes, stop).await?;
-        self.metrics.processed(started.elapsed());
-        let now = self.clock.now();
-        for (envelope, _) in envelopes
-            .iter()
-            .zip(&handled)
-            .filter(|(_, outcome)| outcome.is_ok())
-        {
-            self.metrics.took_effect(envelope, now);
+        let mut events = Events::default();
+        for (index, envelope) in parsed.iter().enumerate() {
+            if let Ok(envelope) = envelope {
+                let mut envelope = envelope.clone();
+                let span = processing.span_context(index);
+                envelope.context.trace = envelope.context.trace.naming(&span);
+                events.envelopes.push(envelope);
+                events.contexts.push(processing.of_one(index));
+            }
         }
+        let ids = parsed.iter().map(|envelope| Some(envelope.as_ref().ok()?.id));
+        events.context = processing.of_all(ids);
+        let started = Instant::now();
+        let handled = dispatch::until_handled(self.handler.as_ref(), &events, stop).await?;
+        let took = started.elapsed();
+        let now = self.clock.now();
         let mut handled = handled.into_iter();
-        let outcome = |parsed| match parsed {
-            Ok(_) => handled.next().expect("dispatch answers one outcome an envelope"),
-            Err(error) => Err(Failure::from(error)),
+        let outcome = |(index, parsed): (usize, Result<Envelope, _>)| {
+            let span = processing.span_context(index);
+            let outcome = match parsed {
+                Ok(envelope) => {
+                    let outcome = handled.next().expect("dispatch answers one outcome an envelope");
+                    if outcome.is_ok() {
+                        self.metrics.took_effect(&envelope, now, &span);
+                    }
+                    outcome
+                }
+                Err(error) => Err(Failure::from(error)),
+            };
+            self.metrics
+                .processed(&messages[index], outcome.as_ref().err(), took, &span);
+            outcome
         };
-        Some(parsed.into_iter().map(outcome).collect())
+        Some(parsed.into_iter().enumerate().map(outcome).collect())
     }
 
     /// Where a message goes that could not be handled.
-    fn after_failure(&self, mut message: Message, failure: Failure) -> Publication {
+    fn after_failure(
+        &self,
+        mut message: Message,
+        failure: Failure,
+        index: usize,
+        processing: &mut Processing,
+    ) -> Publication {
         let attempt = dead_letter::attempt(&message);
         let delay = match failure.class {
             FailureClass::Transient => self.subscription.retry.delay_after(attempt, fastrand::u32(..)),
@@ -162,19 +222,39 @@ impl Consumer {
             instance: &self.instance,
         };
         self.metrics.failed(&message, &failure, delay.is_some());
+        let span = self
+            .spans
+            .failed(processing, index, &message, failure.reason, delay.is_some());
+        self.log_failure(&message, &failure, attempt, delay);
         dead_letter::record_failure(&mut message, &failure, &by, self.clock.now());
-        let message_id = message.properties.message_id.as_deref().unwrap_or_default();
-        let correlation_id = message.properties.correlation_id.as_deref().unwrap_or_default();
-        let queue = if let Some(delay) = delay {
-            warn!(consumer = by.consumer, message_id, correlation_id, attempt, ?delay, %failure, "handling failed, will retry");
-            self.subscription.wait_queue(delay)
-        } else {
-            error!(consumer = by.consumer, message_id, correlation_id, attempt, %failure, "handling failed, dead-lettered");
-            self.subscription.dead_letter_queue()
+        if let Some(traceparent) = TraceContext::default().naming(&span).traceparent {
+            let name = dead_letter::LAST_ATTEMPT.to_owned();
+            message.headers.insert(name, traceparent.as_str().into());
+        }
+        let queue = match delay {
+            Some(delay) => self.subscription.wait_queue(delay),
+            None => self.subscription.dead_letter_queue(),
         };
         Publication {
             destination: Destination::Queue(queue),
             message,
+        }
+    }
+
+    fn log_failure(&self, message: &Message, failure: &Failure, attempt: u32, delay: Option<Duration>) {
+        let consumer = &self.subscription.queue;
+        let flow = Flow::of_message(message);
+        let trace = TraceContext::from_headers(|name| message.header(name)).span_context();
+        let (message_id, correlation_id) = (flow.message_id(), flow.correlation_id());
+        let (order_id, user_id) = (flow.id_of("order.id"), flow.id_of("user.id"));
+        let trace_id = trace.is_valid().then(|| trace.trace_id().to_string());
+        match delay {
+            Some(delay) => {
+                warn!(consumer, message_id, correlation_id, order_id, user_id, trace_id, attempt, ?delay, %failure, "handling failed, will retry");
+            }
+            None => {
+                error!(consumer, message_id, correlation_id, order_id, user_id, trace_id, attempt, %failure, "handling failed, dead-lettered");
+            }
         }
     }
 

@@ -62,6 +62,11 @@ impl TraceContext {
         }
     }
 
+    /// The id of the trace, 32 hexadecimal digits, if there is one.
+    pub fn trace_id(&self) -> Option<&str> {
+        self.traceparent.as_deref()?.get(3..35)
+    }
+
     /// The headers that are set, by name.
     pub fn headers(&self) -> impl Iterator<Item = (&'static str, &str)> {
         [

@@ -38,6 +38,8 @@ pub struct EventInfo {
     pub type_name: &'static str,
     /// Routing key under which it is published.
     pub routing_key: &'static str,
+    /// What telemetry calls the id of its aggregate: `order.id` for the field `order_id`.
+    pub aggregate: &'static str,
 }
 
 include!(concat!(env!("OUT_DIR"), "/events.rs"));

@@ -31,6 +31,8 @@ pub const FAILED_VERSION: &str = "waybill-failed-version";
 pub const FIRST_FAILURE_TIME: &str = "waybill-first-failure-time";
 /// When the last attempt failed, RFC 3339.
 pub const LAST_FAILURE_TIME: &str = "waybill-last-failure-time";
+/// Span of the last attempt, as a `traceparent`: there if that attempt was recorded.
+pub const LAST_ATTEMPT: &str = "waybill-last-attempt";
 /// Exchange to which the message was first published.
 pub const ORIGINAL_EXCHANGE: &str = "waybill-original-exchange";
 /// Routing key under which it was first published.

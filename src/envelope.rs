@@ -30,7 +30,8 @@ const SPEC_VERSION: &str = "cloudEvents_specversion";
 const ID: &str = "cloudEvents_id";
 const TYPE: &str = "cloudEvents_type";
 const SOURCE: &str = "cloudEvents_source";
-const SUBJECT: &str = "cloudEvents_subject";
+/// Header that holds the id of the aggregate.
+pub(crate) const SUBJECT: &str = "cloudEvents_subject";
 const TIME: &str = "cloudEvents_time";
 
 /// Why a message is no event. Every one of these is permanent.

@@ -9,6 +9,7 @@ pub use open::Error;
 use crate::{
     broker::Broker,
     clock::{Clock, IdGenerator},
+    config::ConsumerTrace,
     consumer::Consumer,
     embedded,
     handler::Handler,
@@ -37,6 +38,8 @@ pub struct Platform {
     pub retry: RetryPolicy,
     /// Unacknowledged messages at one consumer; 1 to 2,000.
     pub prefetch: u16,
+    /// In which trace consumers process an event.
+    pub consumer_trace: ConsumerTrace,
 }
 
 /// Where services keep their state, each in a database of its own.
@@ -93,6 +96,7 @@ impl Platform {
             Arc::clone(&self.clock),
             self.instance.clone(),
         )
+        .tracing(self.consumer_trace)
     }
 
     /// A relay from `outbox` to this platform's broker.

@@ -45,6 +45,18 @@ pub enum Error {
     },
 }
 
+impl Error {
+    /// Its kind in one word, for metrics and spans.
+    pub fn kind(&self) -> &'static str {
+        match self {
+            Self::Unavailable(_) => "unavailable",
+            Self::Refused => "refused",
+            Self::Unroutable(_) => "unroutable",
+            Self::TooLarge { .. } => "too_large",
+        }
+    }
+}
+
 /// Publishes messages.
 ///
 /// `publish` returns when the broker has confirmed each message, so that an `Ok` survives a crash of

@@ -51,7 +51,9 @@ fn an_event_gets_its_name_key_and_aggregate_from_the_option() {
         "{source}"
     );
     assert!(
-        compact.contains(r#"EventInfo { type_name: "shop.v1.ParcelSent", routing_key: "parcel.sent.v1" }"#),
+        compact.contains(
+            r#"EventInfo { type_name: "shop.v1.ParcelSent", routing_key: "parcel.sent.v1", aggregate: "id" }"#
+        ),
         "{source}"
     );
     assert!(!source.contains("NoEvent"), "{source}");
@@ -112,17 +114,26 @@ fn an_aggregate_id_that_is_not_always_one_string_fails_the_build() {
 
 #[test]
 fn the_contracts_have_these_events_and_no_others() {
-    let info = |type_name, routing_key| EventInfo {
+    let info = |type_name, routing_key, aggregate| EventInfo {
         type_name,
         routing_key,
+        aggregate,
     };
     assert_eq!(
         contract::EVENTS,
         [
-            info("waybill.order.v1.OrderCancelled", "order.cancelled.v1"),
-            info("waybill.order.v1.OrderCreated", "order.created.v1"),
-            info("waybill.user.v1.UserContactChanged", "user.contact_changed.v1"),
-            info("waybill.user.v1.UserRegistered", "user.registered.v1"),
+            info(
+                "waybill.order.v1.OrderCancelled",
+                "order.cancelled.v1",
+                "order.id"
+            ),
+            info("waybill.order.v1.OrderCreated", "order.created.v1", "order.id"),
+            info(
+                "waybill.user.v1.UserContactChanged",
+                "user.contact_changed.v1",
+                "user.id"
+            ),
+            info("waybill.user.v1.UserRegistered", "user.registered.v1", "user.id"),
         ]
     );
 }

@@ -1,6 +1,6 @@
 //! The table of settings.
 
-use super::{Broker, Database, Error, LogFormat, Mail, Origin, ServerUrl, Settings, value};
+use super::{Broker, ConsumerTrace, Database, Error, LogFormat, Mail, Origin, ServerUrl, Settings, value};
 
 /// Name of the setting that names the file: a flag and a variable, but no key of the file itself.
 pub const CONFIG: &str = "config";
@@ -178,6 +178,20 @@ pub const KEYS: &[Key] = &[
         takes: "a number from 1 to 2000",
         meaning: "Unacknowledged messages at one consumer, and so its largest batch",
         set: |s, text| value::number(text, 1..=super::MAX_PREFETCH).map(|n| s.prefetch = n),
+    },
+    Key {
+        name: "consumer_trace",
+        default: "continue",
+        takes: "continue or link",
+        meaning: "Trace in which an event is processed: its publisher's, or one of its own with a link to that",
+        set: |s, text| {
+            s.consumer_trace = match text {
+                "continue" => ConsumerTrace::Continue,
+                "link" => ConsumerTrace::Link,
+                _ => return None,
+            };
+            Some(())
+        },
     },
     Key {
         name: "drain_timeout",

@@ -43,6 +43,12 @@ impl fmt::Display for Origin {
     }
 }
 
+/// An environment variable that is not ours, for what has standard names.
+#[allow(clippy::disallowed_methods, reason = "this is where the environment is read")]
+pub(super) fn variable(name: &str) -> Option<String> {
+    std::env::var(name).ok()
+}
+
 /// Everything that was said about settings, the winner of each name.
 #[derive(Debug, Clone, Default)]
 pub struct Sources {

@@ -3,6 +3,7 @@
 use std::panic::AssertUnwindSafe;
 
 use futures::FutureExt;
+use opentelemetry::{Context, context::FutureExt as _};
 use tokio_util::sync::CancellationToken;
 use tracing::warn;
 
@@ -13,31 +14,43 @@ use crate::{
     handler::{Error, Handler},
 };
 
+/// The events of a batch, and what each is handled in.
+#[derive(Debug, Default)]
+pub(super) struct Events {
+    pub(super) envelopes: Vec<Envelope>,
+    /// In which all are handled at once.
+    pub(super) context: Context,
+    /// In which each is handled alone, in their order.
+    pub(super) contexts: Vec<Context>,
+}
+
 /// Has a batch handled: one outcome an envelope. While the handler is unavailable it waits and asks
 /// again. `None` when told to stop before that ended.
 pub(super) async fn until_handled(
     handler: &dyn Handler,
-    batch: &[Envelope],
+    events: &Events,
     stop: &CancellationToken,
 ) -> Option<Vec<Outcome>> {
-    match until_available(handler, batch, stop).await? {
+    let batch = events.envelopes.as_slice();
+    match until_available(handler, batch, &events.context, stop).await? {
         Ok(outcomes) => Some(outcomes),
         Err(failure) if batch.len() == 1 => Some(vec![Err(failure)]),
         Err(failure) => {
             warn!(messages = batch.len(), %failure, "batch failed, handling its messages one by one");
-            one_by_one(handler, batch, stop).await
+            one_by_one(handler, events, stop).await
         }
     }
 }
 
 async fn one_by_one(
     handler: &dyn Handler,
-    batch: &[Envelope],
+    events: &Events,
     stop: &CancellationToken,
 ) -> Option<Vec<Outcome>> {
-    let mut outcomes = Vec::with_capacity(batch.len());
-    for envelope in batch {
-        let outcome = until_available(handler, std::slice::from_ref(envelope), stop).await?;
+    let mut outcomes = Vec::with_capacity(events.envelopes.len());
+    for (envelope, context) in events.envelopes.iter().zip(&events.contexts) {
+        let one = std::slice::from_ref(envelope);
+        let outcome = until_available(handler, one, context, stop).await?;
         outcomes.push(outcome.and_then(|mut one| one.pop().expect("counted")));
     }
     Some(outcomes)
@@ -46,6 +59,7 @@ async fn one_by_one(
 async fn until_available(
     handler: &dyn Handler,
     batch: &[Envelope],
+    context: &Context,
     stop: &CancellationToken,
 ) -> Option<Result<Vec<Outcome>, Failure>> {
     if batch.is_empty() {
@@ -53,7 +67,8 @@ async fn until_available(
     }
     let mut backoff = Backoff::default();
     loop {
-        match AssertUnwindSafe(handler.handle(batch)).catch_unwind().await {
+        let handling = handler.handle(batch).with_context(context.clone());
+        match AssertUnwindSafe(handling).catch_unwind().await {
             Ok(Ok(outcomes)) if outcomes.len() == batch.len() => return Some(Ok(outcomes)),
             Ok(Ok(outcomes)) => {
                 let text = format!("{} outcomes for {} messages", outcomes.len(), batch.len());
@@ -83,7 +98,7 @@ mod tests {
     use uuid::Uuid;
 
     use super::*;
-    use crate::{clock::from_unix_millis, context::Context};
+    use crate::{clock::from_unix_millis, context};
 
     /// What a handler answers to one call.
     type Step = fn(&[Envelope]) -> Result<Vec<Outcome>, Error>;
@@ -99,7 +114,7 @@ mod tests {
         }
     }
 
-    fn batch(n: u128) -> Vec<Envelope> {
+    fn batch(n: u128) -> Events {
         let envelope = |id| Envelope {
             id: Uuid::from_u128(id),
             type_name: "t".into(),
@@ -107,10 +122,14 @@ mod tests {
             source: "s".into(),
             subject: "a".into(),
             time: from_unix_millis(0),
-            context: Context::default(),
+            context: context::Context::default(),
             body: Bytes::new(),
         };
-        (0..n).map(envelope).collect()
+        Events {
+            envelopes: (0..n).map(envelope).collect(),
+            contexts: (0..n).map(|_| Context::new()).collect(),
+            context: Context::new(),
+        }
     }
 
     async fn dispatch(script: Vec<Step>, n: u128) -> Vec<Outcome> {

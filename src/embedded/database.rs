@@ -20,7 +20,7 @@ use tracing::warn;
 use self::writer::{Durability, Write};
 use crate::{
     store::{Error, Result},
-    telemetry::metrics::database::Operation,
+    telemetry::{metrics::database::Operation, trace::database::Query},
 };
 
 /// Writes waiting for the writer; more callers wait for room.
@@ -51,6 +51,7 @@ pub struct Database {
 }
 
 struct Operations {
+    database: String,
     read: Operation,
     write: Operation,
 }
@@ -61,7 +62,31 @@ impl Operations {
         Self {
             read: Operation::new("sqlite", Some(&name), "read"),
             write: Operation::new("sqlite", Some(&name), "write"),
+            database: name.into_owned(),
         }
+    }
+
+    /// Asks the database, as a step of its own, and measures how long that takes.
+    async fn observed<T>(
+        &self,
+        name: &'static str,
+        operation: &Operation,
+        asking: impl Future<Output = Result<T>>,
+    ) -> Result<T> {
+        let started = Instant::now();
+        let query = Query {
+            system: "sqlite",
+            operation: name,
+            namespace: &self.database,
+            collection: None,
+            server: None,
+        };
+        let span = query.start();
+        let result = asking.await;
+        let error_type = result.as_ref().err().map(Error::kind);
+        operation.ended(error_type, started.elapsed(), &span.span_context());
+        span.end(error_type);
+        result
     }
 }
 
@@ -132,16 +157,17 @@ impl Database {
         T: Send + 'static,
         F: FnOnce(&Connection) -> rusqlite::Result<T> + Send + 'static,
     {
-        let started = Instant::now();
         let (answer, answered) = oneshot::channel();
         // A caller that no longer waits needs no answer.
         let write = Write::new(durability, job, |result| drop(answer.send(result)));
-        let result = match self.writes.send(write).await {
-            Ok(()) => answered.await.unwrap_or_else(|_| Err(closed())),
-            Err(_) => Err(closed()),
+        let writing = async {
+            match self.writes.send(write).await {
+                Ok(()) => answered.await.unwrap_or_else(|_| Err(closed())),
+                Err(_) => Err(closed()),
+            }
         };
-        self.operations.write.ended(&result, started.elapsed());
-        result
+        let operations = &self.operations;
+        operations.observed("write", &operations.write, writing).await
     }
 
     /// Queues `job` like [`write_repeatable`](Self::write_repeatable), from where nothing can be
@@ -167,14 +193,15 @@ impl Database {
         T: Send + 'static,
         F: FnOnce(&Connection) -> rusqlite::Result<T> + Send + 'static,
     {
-        let started = Instant::now();
         let readers = Arc::clone(&self.readers);
-        let _permit = self.readers.permits.acquire().await.map_err(|_| closed())?;
-        let result = tokio::task::spawn_blocking(move || readers.run(query))
-            .await
-            .unwrap_or_else(|e| Err(Error::Failed(e.to_string())));
-        self.operations.read.ended(&result, started.elapsed());
-        result
+        let reading = async {
+            let _permit = self.readers.permits.acquire().await.map_err(|_| closed())?;
+            tokio::task::spawn_blocking(move || readers.run(query))
+                .await
+                .unwrap_or_else(|e| Err(Error::Failed(e.to_string())))
+        };
+        let operations = &self.operations;
+        operations.observed("read", &operations.read, reading).await
     }
 }
 

@@ -8,7 +8,7 @@ use super::{
     reason,
     status::{self, Violations},
 };
-use crate::{clock::IdGenerator, context::Context};
+use crate::{clock::IdGenerator, context::Context, telemetry::trace};
 
 /// Digest of a request's body without its request id: tells a retry from another request.
 pub type Fingerprint = [u8; 32];
@@ -18,8 +18,17 @@ pub fn context<T>(request: &Request<T>) -> Context {
     request.extensions().get::<Context>().cloned().unwrap_or_default()
 }
 
-/// Reads a UUID, or notes what is wrong with it.
+/// Reads the UUID of what a call is about, or notes what is wrong with it. The call's log lines and
+/// spans name it from now on.
 pub fn uuid(field: &str, text: &str, violations: &mut Violations) -> Uuid {
+    let id = parsed(field, text, violations);
+    if !id.is_nil() {
+        trace::about(field, text);
+    }
+    id
+}
+
+fn parsed(field: &str, text: &str, violations: &mut Violations) -> Uuid {
     Uuid::try_parse(text).unwrap_or_else(|_| {
         violations.add(field, "must be a UUID");
         Uuid::nil()
@@ -30,7 +39,7 @@ pub fn uuid(field: &str, text: &str, violations: &mut Violations) -> Uuid {
 pub fn request_id(text: &str, ids: &dyn IdGenerator, violations: &mut Violations) -> Uuid {
     match text {
         "" => ids.next_id(),
-        text => uuid("request_id", text, violations),
+        text => parsed("request_id", text, violations),
     }
 }
 

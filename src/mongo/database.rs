@@ -62,7 +62,7 @@ impl Client {
         });
         options
             .command_event_handler
-            .get_or_insert_with(observed::durations);
+            .get_or_insert_with(observed::commands);
         let prefix = options.default_database.clone();
         let driver = mongodb::Client::with_options(options).map_err(store_error)?;
         Ok(Self {

@@ -43,6 +43,7 @@ impl Platform {
             ids: Arc::new(ids),
             retry: settings.retry,
             prefetch: settings.prefetch,
+            consumer_trace: settings.consumer_trace,
         })
     }
 }
@@ -56,12 +57,12 @@ async fn broker(
     Ok(match setting {
         config::Broker::Embedded => {
             let broker = EmbeddedBroker::open(&folder.join(BROKER_FILE), Arc::clone(clock)).await?;
-            Arc::new(ObservedBroker::new(Arc::new(broker), "waybill"))
+            Arc::new(ObservedBroker::new(Arc::new(broker)))
         }
         config::Broker::Amqp(url) => {
             let broker = AmqpBroker::new(url.expose(), &format!("waybill {process}"));
             let broker = broker.map_err(|_| Settings::refused("broker", url.expose()))?;
-            Arc::new(ObservedBroker::new(Arc::new(broker), "rabbitmq"))
+            Arc::new(ObservedBroker::new(Arc::new(broker)))
         }
     })
 }

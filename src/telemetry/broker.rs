@@ -1,12 +1,15 @@
-//! A broker that is watched: what passes through it is measured.
+//! A broker that is watched: what passes through it is measured, and what is published has spans.
 
 use std::{sync::Arc, time::Instant};
 
 use async_trait::async_trait;
 
-use super::metrics::broker::{InFlight, Publishing, Receiving, Sending};
+use super::{
+    metrics::broker::{InFlight, Publishing, Receiving, Sending},
+    trace,
+};
 use crate::{
-    broker::{Acknowledgement, Batch, Broker, Deliveries, Error},
+    broker::{Acknowledgement, Batch, Broker, Deliveries, Endpoint, Error},
     publisher::{self, Publication, Publisher},
     topology::Subscription,
 };
@@ -15,20 +18,22 @@ use crate::{
 pub struct ObservedBroker {
     inner: Arc<dyn Broker>,
     publisher: Arc<dyn Publisher>,
-    system: &'static str,
+    endpoint: Endpoint,
 }
 
 impl ObservedBroker {
-    /// Watches `inner`. `system` is its kind, as the semantic conventions name it: `rabbitmq`.
-    pub fn new(inner: Arc<dyn Broker>, system: &'static str) -> Self {
+    /// Watches `inner`.
+    pub fn new(inner: Arc<dyn Broker>) -> Self {
+        let endpoint = inner.endpoint();
         let publisher = ObservedPublisher {
             inner: inner.publisher(),
-            publishing: Publishing::to(system),
+            publishing: Publishing::to(endpoint.system),
+            endpoint: endpoint.clone(),
         };
         Self {
             inner,
             publisher: Arc::new(publisher),
-            system,
+            endpoint,
         }
     }
 }
@@ -41,7 +46,7 @@ impl Broker for ObservedBroker {
 
     async fn subscribe(&self, subscription: &Subscription) -> Result<Box<dyn Deliveries>, Error> {
         let inner = self.inner.subscribe(subscription).await?;
-        let receiving = Receiving::from(self.system, subscription);
+        let receiving = Receiving::from(self.endpoint.system, subscription);
         Ok(Box::new(ObservedDeliveries { inner, receiving }))
     }
 
@@ -52,20 +57,32 @@ impl Broker for ObservedBroker {
     async fn check(&self) -> Result<(), Error> {
         self.inner.check().await
     }
+
+    fn endpoint(&self) -> Endpoint {
+        self.endpoint.clone()
+    }
 }
 
 struct ObservedPublisher {
     inner: Arc<dyn Publisher>,
     publishing: Publishing,
+    endpoint: Endpoint,
 }
 
 #[async_trait]
 impl Publisher for ObservedPublisher {
-    async fn publish(&self, batch: Vec<Publication>) -> Vec<Result<(), publisher::Error>> {
+    async fn publish(&self, mut batch: Vec<Publication>) -> Vec<Result<(), publisher::Error>> {
         let started = Instant::now();
+        let spans: Vec<_> = batch
+            .iter_mut()
+            .map(|publication| trace::messaging::publish(&self.endpoint, publication))
+            .collect();
         let sending: Vec<_> = batch.iter().map(Sending::from).collect();
         let results = self.inner.publish(batch).await;
         self.publishing.published(&sending, &results, started.elapsed());
+        for (span, result) in spans.into_iter().zip(&results) {
+            span.end(result.as_ref().err().map(publisher::Error::kind));
+        }
         results
     }
 }

@@ -26,16 +26,22 @@ pub(crate) mod process;
 pub(crate) mod readiness;
 pub(crate) mod rpc;
 
-use std::sync::LazyLock;
+use std::sync::{LazyLock, OnceLock};
 
 use opentelemetry::metrics::{Counter, Histogram, Meter, MeterProvider};
-use opentelemetry_sdk::{Resource, metrics::SdkMeterProvider};
+use opentelemetry_otlp::MetricExporter;
+use opentelemetry_sdk::{
+    Resource,
+    metrics::{PeriodicReader, SdkMeterProvider},
+};
 use prometheus::{Registry, TextEncoder};
 
 use self::exemplars::TracedHistogram;
+use super::trace;
+use crate::config::Protocol;
 
 /// Version of the semantic conventions that names follow.
-pub const CONVENTIONS: &str = "1.40.0";
+pub const CONVENTIONS: &str = "1.42.0";
 
 /// MIME type of [`text`].
 pub const CONTENT_TYPE: &str = prometheus::TEXT_FORMAT;
@@ -65,12 +71,32 @@ static EXPOSITION: LazyLock<Exposition> = LazyLock::new(|| {
         .without_target_info()
         .build()
         .expect("a new registry takes its first collector");
-    let provider = SdkMeterProvider::builder()
-        .with_resource(Resource::builder_empty().build())
-        .with_reader(reader)
-        .build();
+    let builder = SdkMeterProvider::builder().with_reader(reader);
+    let provider = match PUSHED.get() {
+        Some((pushing, resource)) => builder
+            .with_resource(resource.clone())
+            .with_reader(pushing.clone()),
+        None => builder.with_resource(Resource::builder_empty().build()),
+    }
+    .build();
     Exposition { registry, provider }
 });
+
+/// What sends metrics by itself, if something does, and who it says it is.
+static PUSHED: OnceLock<(PeriodicReader<MetricExporter>, Resource)> = OnceLock::new();
+
+/// Sends metrics by OTLP too, every minute unless `OTEL_METRIC_EXPORT_INTERVAL` says otherwise. It
+/// must be called before anything is measured.
+pub(super) fn push(protocol: Protocol, resource: Resource) -> Result<SdkMeterProvider, trace::Error> {
+    let reader = PeriodicReader::builder(trace::metrics_exporter(protocol)?).build();
+    PUSHED.get_or_init(|| (reader, resource));
+    Ok(provider())
+}
+
+/// Makes meters, also for libraries.
+pub(super) fn provider() -> SdkMeterProvider {
+    EXPOSITION.provider.clone()
+}
 
 /// Makes instruments. Two of the same name are one.
 pub fn meter() -> Meter {
@@ -106,7 +132,6 @@ fn duration(name: &'static str, description: &'static str) -> Histogram<f64> {
 }
 
 /// As [`duration`], with exemplars.
-#[allow(dead_code, reason = "callers come with the spans that they pass")]
 fn traced_duration(name: &'static str, description: &'static str) -> TracedHistogram {
     TracedHistogram::new(&meter(), name, "s", description, DURATION_BOUNDS_S)
 }

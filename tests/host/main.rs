@@ -18,6 +18,7 @@ use tonic_health::pb::{
 use waybill::{
     broker,
     clock::{ManualClock, UuidV7Generator, from_unix_millis},
+    config::ConsumerTrace,
     health::MAX_OUTBOX_AGE,
     host::{Error, Host},
     message::Message,
@@ -55,6 +56,7 @@ impl Process {
             instance: "test".to_owned(),
             retry: RetryPolicy::default(),
             prefetch: DEFAULT_PREFETCH,
+            consumer_trace: ConsumerTrace::default(),
         };
         let database = platform.database("order", &[]).unwrap();
         Self {

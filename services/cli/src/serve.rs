@@ -61,7 +61,7 @@ impl Role {
 /// Runs `roles` in this process, which is called `process`, until it is told to stop.
 pub(crate) async fn run(process: &str, roles: &[Role], flags: Flags) -> Result<()> {
     let settings = Settings::load(flags.values, flags.config)?;
-    telemetry::init(settings.log_format, &settings.log_filter)?;
+    let _telemetry = telemetry::init(&settings, &service_name(process))?;
     let stop = shutdown::on_signal().context("cannot catch signals")?;
 
     let grpc = listen(&settings.grpc_addr).await?;
@@ -90,6 +90,14 @@ pub(crate) async fn run(process: &str, roles: &[Role], flags: Flags) -> Result<(
         drain_timeout: settings.drain_timeout,
     };
     Ok(host.run(&platform, services, &stop).await?)
+}
+
+/// What a process is called in traces: `waybill-order` for one that serves orders alone.
+fn service_name(process: &str) -> String {
+    match process {
+        "up" => "waybill".to_owned(),
+        service => format!("waybill-{service}"),
+    }
 }
 
 /// A wrong setting stays one, so that the process ends with its exit code.

@@ -91,5 +91,5 @@ fn mailer(settings: &MailSettings) -> Result<Arc<dyn Mailer>> {
         MailTarget::Files(folder) => Arc::new(FileMailer::new(folder.clone(), from)?),
         MailTarget::Smtp(url) => Arc::new(SmtpMailer::new(url, from)?),
     };
-    Ok(Arc::new(ObservedMailer::new(mailer)))
+    Ok(Arc::new(ObservedMailer::new(mailer, settings.target.server())))
 }

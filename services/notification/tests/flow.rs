@@ -22,6 +22,7 @@ use uuid::Uuid;
 use waybill::{
     broker::Broker,
     clock::{SystemClock, UuidV7Generator},
+    config::ConsumerTrace,
     contract::notification::v1::{
         ListNotificationsRequest, Notification, NotificationState, list_notifications_request::Filter,
         notification_service_client::NotificationServiceClient,
@@ -108,6 +109,7 @@ impl Running {
             ids: Arc::new(UuidV7Generator::default()),
             instance: "test".into(),
             prefetch: 16,
+            consumer_trace: ConsumerTrace::default(),
             retry: RetryPolicy {
                 max_attempts: 100,
                 first_delay: Duration::from_millis(50),

@@ -82,10 +82,10 @@ impl Service<Request<Body>> for Calls {
 
     fn call(&mut self, mut request: Request<Body>) -> Self::Future {
         let path = request.uri().path().to_owned();
-        let context = context(request.headers(), self.shared.ids.as_ref());
+        let mut context = context(request.headers(), self.shared.ids.as_ref());
         let calls = self.shared.methods.calls(&path);
         let under_way = self.shared.under_way.token();
-        let record = Record::start(&path, &context.correlation_id, calls, under_way);
+        let record = Record::start(&path, &mut context, calls, under_way);
         let correlation_id = HeaderValue::from_str(&context.correlation_id);
         let is_streaming = self.shared.methods.is_streaming(&path);
         // Made before tonic's own timer of the same length, which would answer CANCELLED.
@@ -100,7 +100,8 @@ impl Service<Request<Body>> for Calls {
             let permit = needs_permit.then(|| shared.permits.try_acquire());
             let mut response = match permit {
                 Some(Err(_)) => overloaded().into_http(),
-                _ => in_time(answer, &mut deadline)
+                _ => record
+                    .within(in_time(answer, &mut deadline))
                     .instrument(record.span())
                     .await
                     .unwrap_or_else(Status::into_http),

@@ -62,7 +62,7 @@ impl Publishing {
         let confirmed = durations.bind(&attributes);
         attributes.push(KeyValue::new(
             "error.type",
-            error_type(&Error::Unavailable(String::new())),
+            Error::Unavailable(String::new()).kind(),
         ));
         Self {
             events: Sent::to(system, EVENTS_EXCHANGE),
@@ -136,19 +136,10 @@ impl Sent {
             Err(error) => {
                 let mut attributes = self.attributes.clone();
                 attributes.push(event_type.attribute());
-                attributes.push(KeyValue::new("error.type", error_type(error)));
+                attributes.push(KeyValue::new("error.type", error.kind()));
                 self.counter.add(1, &attributes);
             }
         }
-    }
-}
-
-fn error_type(error: &Error) -> &'static str {
-    match error {
-        Error::Unavailable(_) => "unavailable",
-        Error::Refused => "refused",
-        Error::Unroutable(_) => "unroutable",
-        Error::TooLarge { .. } => "too_large",
     }
 }
 

@@ -4,13 +4,15 @@ use std::time::{Duration, SystemTime};
 
 use opentelemetry::{
     KeyValue,
-    metrics::{BoundCounter, BoundHistogram, Counter},
+    metrics::{BoundCounter, Counter},
+    trace::SpanContext,
 };
 
 use super::{
-    counter, duration,
+    counter,
     event::{ByEvent, EventType},
-    meter,
+    exemplars::{BoundTracedHistogram, TracedHistogram},
+    meter, traced_duration,
 };
 use crate::{envelope::Envelope, failure::Failure, message::Message};
 
@@ -23,37 +25,46 @@ const LAG_BOUNDS_S: &[f64] = &[
 /// The instruments of one consumer.
 pub(crate) struct Consuming {
     consumer: KeyValue,
-    processed: BoundHistogram<f64>,
-    lag: ByEvent<BoundHistogram<f64>>,
+    processed: TracedHistogram,
+    processed_well: ByEvent<BoundTracedHistogram>,
+    process: Vec<KeyValue>,
+    lag: ByEvent<BoundTracedHistogram>,
     retried: Counter<u64>,
     dead_lettered: Counter<u64>,
     resubscribed: BoundCounter<u64>,
 }
 
 impl Consuming {
-    /// Those of the consumer of this queue.
-    pub(crate) fn by(queue: &str) -> Self {
+    /// Those of the consumer of this queue at a broker of this `messaging.system`.
+    pub(crate) fn by(system: &'static str, queue: &str) -> Self {
         let consumer = KeyValue::new("waybill.consumer", queue.to_owned());
-        let processed = duration(
+        let processed = traced_duration(
             "messaging.process.duration",
-            "Duration of handling a batch of messages, waiting for what it needs included.",
+            "Duration of handling a message, with those received together with it and waiting for what they need.",
         );
-        let lag = meter()
-            .f64_histogram("waybill.consumer.lag")
-            .with_unit("s")
-            .with_description("Time from an event to its effect.")
-            .with_boundaries(LAG_BOUNDS_S.to_vec())
-            .build();
+        let process = vec![
+            KeyValue::new("messaging.system", system),
+            KeyValue::new("messaging.operation.name", "process"),
+            KeyValue::new("messaging.destination.name", queue.to_owned()),
+        ];
+        let lag = TracedHistogram::new(
+            &meter(),
+            "waybill.consumer.lag",
+            "s",
+            "Time from an event to its effect.",
+            LAG_BOUNDS_S,
+        );
         let resubscribed = counter(
             "waybill.consumer.resubscriptions",
             "{subscription}",
             "Subscriptions that were lost, or could not be made, and tried again.",
         );
         Self {
-            processed: processed.bind(&[
-                KeyValue::new("messaging.operation.name", "process"),
-                KeyValue::new("messaging.destination.name", queue.to_owned()),
-            ]),
+            processed_well: ByEvent::new(|of_type| {
+                processed.bind(&[process.as_slice(), &[of_type]].concat())
+            }),
+            processed,
+            process,
             lag: ByEvent::new(|of_type| lag.bind(&[consumer.clone(), of_type])),
             retried: counter(
                 "waybill.consumer.retried",
@@ -70,18 +81,37 @@ impl Consuming {
         }
     }
 
-    /// A batch was handled, whatever came of it.
-    pub(crate) fn processed(&self, took: Duration) {
-        self.processed.record(took.as_secs_f64());
+    /// A message was handled, well or with a `failure`, as `span` tells.
+    pub(crate) fn processed(
+        &self,
+        message: &Message,
+        failure: Option<&Failure>,
+        took: Duration,
+        span: &SpanContext,
+    ) {
+        let event_type = EventType::of_message(message);
+        match failure {
+            None => self
+                .processed_well
+                .of(event_type)
+                .record(took.as_secs_f64(), span),
+            Some(failure) => {
+                let mut attributes = self.process.clone();
+                attributes.push(event_type.attribute());
+                attributes.push(KeyValue::new("error.type", failure.reason));
+                self.processed
+                    .record_with_attributes(took.as_secs_f64(), &attributes, span);
+            }
+        }
     }
 
-    /// An event took effect `now`.
-    pub(crate) fn took_effect(&self, event: &Envelope, now: SystemTime) {
+    /// An event took effect `now`, as `span` tells.
+    pub(crate) fn took_effect(&self, event: &Envelope, now: SystemTime, span: &SpanContext) {
         // Clocks of two machines differ: what seems to come from the future has just happened.
         let lag = now.duration_since(event.time).unwrap_or_default();
         self.lag
             .of(EventType::of(&event.type_name))
-            .record(lag.as_secs_f64());
+            .record(lag.as_secs_f64(), span);
     }
 
     /// Handling a message failed; it `will_retry` or is a dead letter.

@@ -2,26 +2,26 @@
 
 use std::time::Duration;
 
-use opentelemetry::{
-    KeyValue,
-    metrics::{BoundCounter, BoundHistogram, Histogram},
-};
+use opentelemetry::{KeyValue, metrics::BoundCounter, trace::SpanContext};
 
-use super::{counter, duration};
-use crate::store::{Error, Result};
+use super::{
+    counter,
+    exemplars::{BoundTracedHistogram, TracedHistogram},
+    traced_duration,
+};
 
 /// The durations of one operation on one database.
 #[derive(Debug)]
 pub(crate) struct Operation {
-    durations: Histogram<f64>,
-    succeeded: BoundHistogram<f64>,
+    durations: TracedHistogram,
+    succeeded: BoundTracedHistogram,
     attributes: Vec<KeyValue>,
 }
 
 impl Operation {
     /// The operation `name` on a product, `db.system.name`; on the database `namespace` of it, or on all.
     pub(crate) fn new(system: &'static str, namespace: Option<&str>, name: &'static str) -> Self {
-        let durations = duration(
+        let durations = traced_duration(
             "db.client.operation.duration",
             "Duration of an operation at the database, waiting for a connection included.",
         );
@@ -37,16 +37,15 @@ impl Operation {
         }
     }
 
-    /// It has ended.
-    pub(crate) fn ended<T>(&self, result: &Result<T>, took: Duration) {
-        let error_type = match result {
-            Ok(_) => return self.succeeded.record(took.as_secs_f64()),
-            Err(Error::Unavailable(_)) => "unavailable",
-            Err(Error::Failed(_)) => "failed",
+    /// It has ended, as `span` tells; not well if there is an `error_type`.
+    pub(crate) fn ended(&self, error_type: Option<&'static str>, took: Duration, span: &SpanContext) {
+        let Some(error_type) = error_type else {
+            return self.succeeded.record(took.as_secs_f64(), span);
         };
         let mut attributes = self.attributes.clone();
         attributes.push(KeyValue::new("error.type", error_type));
-        self.durations.record(took.as_secs_f64(), &attributes);
+        self.durations
+            .record_with_attributes(took.as_secs_f64(), &attributes, span);
     }
 }
 

@@ -34,7 +34,6 @@ pub(crate) struct TracedHistogram {
     kept: &'static Registry,
 }
 
-#[allow(dead_code, reason = "callers come with the spans that they pass")]
 impl TracedHistogram {
     /// A histogram of `meter` with these bounds of its buckets.
     pub(crate) fn new(
@@ -101,7 +100,6 @@ pub(crate) struct BoundTracedHistogram {
     exemplars: Option<Arc<Exemplars>>,
 }
 
-#[allow(dead_code, reason = "callers come with the spans that they pass")]
 impl BoundTracedHistogram {
     /// Records `value` within `span`.
     pub(crate) fn record(&self, value: f64, span: &SpanContext) {

@@ -2,13 +2,14 @@
 
 use std::{sync::OnceLock, time::Duration};
 
-use opentelemetry::{
-    KeyValue,
-    metrics::{BoundHistogram, Histogram},
-};
+use opentelemetry::{KeyValue, trace::SpanContext};
 use tonic::Code;
 
-use super::{OTHER, duration};
+use super::{
+    OTHER,
+    exemplars::{BoundTracedHistogram, TracedHistogram},
+    traced_duration,
+};
 
 /// Codes as gRPC spells them, in the order of their numbers.
 const CODES: [&str; 17] = [
@@ -35,9 +36,9 @@ const CODES: [&str; 17] = [
 #[derive(Debug)]
 pub(crate) struct Calls {
     method: String,
-    durations: Histogram<f64>,
+    durations: TracedHistogram,
     /// Bound when a call first ends this way: most methods know three ways.
-    by_code: [OnceLock<BoundHistogram<f64>>; CODES.len()],
+    by_code: [OnceLock<BoundTracedHistogram>; CODES.len()],
 }
 
 impl Calls {
@@ -45,7 +46,7 @@ impl Calls {
     pub(crate) fn of(path: &str) -> Self {
         Self {
             method: path.trim_start_matches('/').to_owned(),
-            durations: duration("rpc.server.call.duration", "Duration of an incoming call."),
+            durations: traced_duration("rpc.server.call.duration", "Duration of an incoming call."),
             by_code: [const { OnceLock::new() }; CODES.len()],
         }
     }
@@ -55,31 +56,39 @@ impl Calls {
         Self::of(OTHER)
     }
 
-    /// A call has ended with `code`.
-    pub(crate) fn ended(&self, code: Code, after: Duration) {
+    /// Full name of the method.
+    pub(crate) fn method(&self) -> &str {
+        &self.method
+    }
+
+    /// A call has ended with `code`, as `span` tells.
+    pub(crate) fn ended(&self, code: Code, after: Duration, span: &SpanContext) {
         let at = code as usize;
         let bound = self.by_code[at].get_or_init(|| self.durations.bind(&self.attributes(code)));
-        bound.record(after.as_secs_f64());
+        bound.record(after.as_secs_f64(), span);
     }
 
     fn attributes(&self, code: Code) -> Vec<KeyValue> {
-        let name = CODES[code as usize];
+        let name = code_name(code);
         let mut attributes = vec![
             KeyValue::new("rpc.system.name", "grpc"),
             KeyValue::new("rpc.method", self.method.clone()),
             KeyValue::new("rpc.response.status_code", name),
         ];
-        if is_servers_fault(code) {
-            attributes.push(KeyValue::new("error.type", name));
-        }
+        attributes.extend(error_type(code).map(|name| KeyValue::new("error.type", name)));
         attributes
     }
 }
 
-/// Whether a call that ended so failed for the server, by the conventions: what a client does wrong
-/// is no error of ours.
-fn is_servers_fault(code: Code) -> bool {
-    matches!(
+/// The code as gRPC spells it.
+pub(crate) fn code_name(code: Code) -> &'static str {
+    CODES[code as usize]
+}
+
+/// Why a call that ended so failed for the server, if it did, by the conventions: what a client does
+/// wrong is no error of ours.
+pub(crate) fn error_type(code: Code) -> Option<&'static str> {
+    let is_ours = matches!(
         code,
         Code::Unknown
             | Code::DeadlineExceeded
@@ -87,7 +96,8 @@ fn is_servers_fault(code: Code) -> bool {
             | Code::Internal
             | Code::Unavailable
             | Code::DataLoss
-    )
+    );
+    is_ours.then(|| code_name(code))
 }
 
 #[cfg(test)]

@@ -15,6 +15,7 @@ use tonic::transport::Endpoint;
 use waybill::{
     broker::{Acknowledgement, Batch, Broker, Deliveries, Error},
     clock::{SystemClock, UuidV7Generator},
+    config::ConsumerTrace,
     host::Host,
     mongo,
     platform::{Databases, Platform},
@@ -104,6 +105,7 @@ async fn counted_once(stack: Stack, databases: Databases) {
         instance: "test".into(),
         retry: RetryPolicy::default(),
         prefetch: DEFAULT_PREFETCH,
+        consumer_trace: ConsumerTrace::default(),
     };
     // The queue must be there before anything is published.
     for subscription in waybill_user::subscriptions() {

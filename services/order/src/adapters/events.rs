@@ -13,6 +13,7 @@ use waybill::{
     message::Message,
     outbox::Entry,
     relay::RelayHandle,
+    telemetry::trace,
 };
 
 use super::contract::{items, money, timestamp};
@@ -37,6 +38,7 @@ impl ContractEvents {
     }
 
     fn message(&self, event: &impl Event, time: SystemTime, context: &Context) -> Message {
+        trace::about("order_id", event.aggregate_id());
         Envelope::new(self.ids.next_id(), time, SOURCE, context, event).into_message()
     }
 }

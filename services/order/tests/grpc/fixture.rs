@@ -12,6 +12,7 @@ use uuid::Uuid;
 use waybill::{
     broker::{Broker, Deliveries, Error as BrokerError},
     clock::{IdGenerator, SystemClock, UuidV7Generator},
+    config::ConsumerTrace,
     contract::{
         google::r#type::Money,
         order::v1::{
@@ -74,6 +75,7 @@ impl Instance {
             instance: id(),
             retry: RetryPolicy::default(),
             prefetch: DEFAULT_PREFETCH,
+            consumer_trace: ConsumerTrace::default(),
         };
         let stop = CancellationToken::new();
         let mut service = waybill_order::service(&platform, &stop).await.unwrap();

@@ -15,6 +15,7 @@ use waybill::{
     envelope::Envelope,
     failure::Failure,
     message::Message,
+    telemetry::trace,
 };
 
 use crate::domain::{
@@ -28,6 +29,8 @@ const SOURCE: &str = "waybill.user";
 
 /// Writes an event as the message that carries it: a [`WriteEvent`](crate::ports::WriteEvent).
 pub fn write_event(event: &UserEvent, event_id: Uuid, context: &Context) -> Message {
+    let (UserEvent::Registered(user) | UserEvent::ContactChanged(user)) = event;
+    trace::about("user_id", &user.user_id.to_string());
     match event {
         UserEvent::Registered(user) => {
             let event = UserRegistered {

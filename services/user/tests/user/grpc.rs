@@ -9,6 +9,7 @@ use tonic::{Code, Status, transport::Channel};
 use tonic_types::StatusExt;
 use waybill::{
     clock::{SystemClock, UuidV7Generator},
+    config::ConsumerTrace,
     contract::{
         google::r#type::Money,
         user::v1::{
@@ -50,6 +51,7 @@ async fn start(messages: Vec<Message>) -> Running {
         instance: "test".to_owned(),
         retry: RetryPolicy::default(),
         prefetch: DEFAULT_PREFETCH,
+        consumer_trace: ConsumerTrace::default(),
     };
     let (stop, background) = (CancellationToken::new(), CancellationToken::new());
     let service = waybill_user::service(&platform, &background).await.unwrap();
