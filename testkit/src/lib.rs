@@ -5,8 +5,12 @@
 //! nothing is skipped.
 
 pub mod conformance;
+mod http;
+pub mod jaeger;
 pub mod mongodb;
+pub mod prometheus;
 pub mod rabbitmq;
 pub mod server;
 pub mod smtp;
+pub mod tools;
 pub mod wait;
