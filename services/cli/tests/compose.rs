@@ -1,10 +1,16 @@
-//! Holds docker-compose.yml and Dockerfile to what they promise and to what the binary takes, since
-//! no Docker engine runs them here.
+//! Holds docker-compose.yml and Dockerfile to what they promise, to what the binary takes and to what
+//! Docker Compose takes, since no Docker engine runs them here.
 
-use std::{collections::BTreeSet, fs, path::Path, process::Command};
+use std::{
+    collections::BTreeSet,
+    fs,
+    path::{Path, PathBuf},
+    process::{Command, Output},
+};
 
 use serde_yaml_ng::{Mapping, Value};
 use waybill::config::{Broker, Database, Error, Mail, Settings, Sources};
+use waybill_testkit::tools;
 
 /// What the whole stack may use.
 const MAX_MEMORY_MIB: u64 = 2048;
@@ -12,8 +18,12 @@ const MAX_MEMORY_MIB: u64 = 2048;
 /// What the limits here leave for tracing, metrics and dashboards.
 const OBSERVABILITY_MIB: u64 = 640;
 
+fn path(name: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../..").join(name)
+}
+
 fn read(name: &str) -> String {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..").join(name);
+    let path = path(name);
     fs::read_to_string(&path).unwrap_or_else(|e| panic!("{}: {e}", path.display()))
 }
 
@@ -29,6 +39,17 @@ fn services(compose: &Value) -> impl Iterator<Item = (&str, &Mapping)> {
     services
         .iter()
         .map(|(name, service)| (name.as_str().unwrap(), service.as_mapping().unwrap()))
+}
+
+/// What Docker Compose, which needs no engine for that, makes of a file. Services of every profile count.
+fn docker_compose_config(file: &Path, arguments: &[&str]) -> Output {
+    Command::new(tools::installed("docker-compose"))
+        .args(["--profile", "*", "--file"])
+        .arg(file)
+        .arg("config")
+        .args(arguments)
+        .output()
+        .unwrap()
 }
 
 /// The services that run our image.
@@ -163,6 +184,40 @@ fn every_command_is_one_that_the_binary_takes() {
         if let ["CMD", "waybill", command @ ..] = test.as_slice() {
             assert!(is_command(command), "{name}: {test:?}");
         }
+    }
+}
+
+#[test]
+fn docker_compose_takes_the_file_and_reads_in_it_what_we_read() {
+    if tools::without_go("docker compose config") {
+        return;
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let wrong = folder.path().join("docker-compose.yml");
+    fs::write(&wrong, "services: {order: {imagee: waybill}}").unwrap();
+    let refused = docker_compose_config(&wrong, &["--quiet"]);
+    assert!(!refused.status.success(), "{refused:?}");
+    assert!(
+        String::from_utf8_lossy(&refused.stderr).contains("imagee"),
+        "{refused:?}"
+    );
+
+    let file = path("docker-compose.yml");
+    let taken = docker_compose_config(&file, &["--quiet"]);
+    let warnings = String::from_utf8_lossy(&taken.stderr);
+    assert!(taken.status.success() && warnings.is_empty(), "{warnings}");
+
+    let resolved = docker_compose_config(&file, &["--format", "json"]);
+    let resolved: Value = serde_yaml_ng::from_slice(&resolved.stdout).unwrap();
+    let compose = compose();
+    let names = |file| services(file).map(|(name, _)| name.to_owned()).collect();
+    let (theirs, all): (BTreeSet<String>, BTreeSet<String>) = (names(&resolved), names(&compose));
+    assert_eq!(theirs, all);
+    for (name, service) in ours(&compose) {
+        let theirs = resolved["services"][name].as_mapping().unwrap();
+        assert_eq!(words(&theirs["command"]), words(&service["command"]), "{name}");
+        let sorted = |service| BTreeSet::from_iter(environment(service));
+        assert_eq!(sorted(theirs), sorted(service), "{name}");
     }
 }
 
