@@ -31,7 +31,7 @@ use crate::{
         metrics::consumer::Consuming,
         trace::{
             Flow,
-            messaging::{ProcessedBy, Processing},
+            messaging::{ProcessedBy, Processing, creation},
         },
     },
     topology::Subscription,
@@ -244,7 +244,7 @@ impl Consumer {
     fn log_failure(&self, message: &Message, failure: &Failure, attempt: u32, delay: Option<Duration>) {
         let consumer = &self.subscription.queue;
         let flow = Flow::of_message(message);
-        let trace = TraceContext::from_headers(|name| message.header(name)).span_context();
+        let trace = creation(message);
         let (message_id, correlation_id) = (flow.message_id(), flow.correlation_id());
         let (order_id, user_id) = (flow.id_of("order.id"), flow.id_of("user.id"));
         let trace_id = trace.is_valid().then(|| trace.trace_id().to_string());

@@ -61,6 +61,25 @@ impl VirtualHost {
         &self.url
     }
 
+    /// URL to connect to as a user of its own, with this password.
+    pub async fn url_with_password(&self, password: &str) -> String {
+        let user = &self.name;
+        let (account, all) = (
+            json!({"password": password, "tags": ""}),
+            json!({"configure": ".*", "write": ".*", "read": ".*"}),
+        );
+        self.management.put(&format!("users/{user}"), account).await;
+        self.management
+            .put(&format!("permissions/{}/{user}", self.name), all)
+            .await;
+        let mut url = Url::parse(&self.url).expect("it is a URL");
+        let named = url
+            .set_username(user)
+            .and_then(|()| url.set_password(Some(password)));
+        named.expect("an AMQP URL takes a user");
+        url.into()
+    }
+
     /// Its name on the server.
     pub fn name(&self) -> &str {
         &self.name
@@ -144,10 +163,11 @@ impl VirtualHost {
 
 impl Drop for VirtualHost {
     fn drop(&mut self) {
-        // The node may be gone already, and with it the virtual host.
-        let _ = self
-            .management
-            .call("DELETE", &format!("vhosts/{}", self.name), None);
+        // The node may be gone already, and with it the virtual host; most have no user of their own.
+        for what in ["vhosts", "users"] {
+            let path = format!("{what}/{}", self.name);
+            let _ = self.management.call("DELETE", &path, None);
+        }
     }
 }
 

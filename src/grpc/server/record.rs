@@ -46,7 +46,11 @@ impl Record {
     ) -> Self {
         let method = &path[..path.floor_char_boundary(MAX_METHOD_BYTES)];
         let is_probe = path.starts_with(PROBES);
-        let traced = (!is_probe).then(|| ServerCall::start(calls.method(), context));
+        let traced = if is_probe {
+            None
+        } else {
+            ServerCall::start(calls.method(), context)
+        };
         let correlation_id = &context.correlation_id;
         let trace_id = context.trace.trace_id();
         Self {

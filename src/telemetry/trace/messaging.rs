@@ -8,7 +8,7 @@ mod processing;
 
 use opentelemetry::{
     KeyValue,
-    trace::{SpanBuilder, SpanKind},
+    trace::{SpanBuilder, SpanContext, SpanKind},
 };
 use opentelemetry_semantic_conventions::attribute::{
     CLOUDEVENTS_EVENT_TYPE, MESSAGING_DESTINATION_NAME, MESSAGING_MESSAGE_BODY_SIZE,
@@ -18,7 +18,7 @@ use opentelemetry_semantic_conventions::attribute::{
 
 pub use self::processing::processing;
 pub(crate) use self::processing::{ProcessedBy, Processing};
-use super::{Flow, Span, is_on};
+use super::{Flow, Span, is_on, propagation};
 use crate::{
     broker::Endpoint,
     context::TraceContext,
@@ -39,17 +39,14 @@ pub(crate) fn publish(broker: &Endpoint, publication: &mut Publication) -> Span 
     }
     let message = &publication.message;
     let parent = match &publication.destination {
-        Destination::Events => TraceContext::from_headers(|name| message.header(name)),
-        Destination::Queue(_) => TraceContext {
-            traceparent: message.header(LAST_ATTEMPT).map(str::to_owned),
-            ..TraceContext::default()
-        },
+        Destination::Events => creation(message),
+        Destination::Queue(_) => last_attempt(message),
     };
-    let parent_span = parent.span_context();
-    if !parent_span.is_sampled() {
+    if !parent.is_sampled() {
         return Span::default();
     }
-    let span = Span::start(&parent_span, Some(&Flow::of_message(message)), || {
+    let flow = || Some(Flow::of_message(message));
+    let span = Span::start(&parent, flow, || {
         let mut attributes = of_message(broker, message);
         attributes.push(KeyValue::new(MESSAGING_OPERATION_TYPE, "send"));
         let destination = match &publication.destination {
@@ -59,12 +56,24 @@ pub(crate) fn publish(broker: &Endpoint, publication: &mut Publication) -> Span 
         described("publish", &destination, SpanKind::Producer, attributes)
     });
     if publication.destination == Destination::Events {
+        let named = TraceContext::default().naming(&span.span_context());
         let headers = &mut publication.message.headers;
-        for (name, value) in parent.naming(&span.span_context()).headers() {
+        for (name, value) in named.headers() {
             headers.insert(name.to_owned(), value.into());
         }
     }
     span
+}
+
+/// The span that published a message; not valid if nobody says.
+pub(crate) fn creation(message: &Message) -> SpanContext {
+    propagation::span_context(message.header("traceparent"), message.header("tracestate"))
+}
+
+/// The span of the attempt at a message before this one; not valid if there was none, or it was not
+/// recorded.
+fn last_attempt(message: &Message) -> SpanContext {
+    propagation::span_context(message.header(LAST_ATTEMPT), message.header("tracestate"))
 }
 
 /// The span of `operation` on `destination`, with `attributes` and those that follow from these.

@@ -12,11 +12,7 @@ use crate::context::TraceContext;
 impl TraceContext {
     /// The span that these headers name; not valid when they name none.
     pub fn span_context(&self) -> SpanContext {
-        if self.traceparent.is_none() {
-            return SpanContext::NONE;
-        }
-        let context = TraceContextPropagator::new().extract_with_context(&Context::new(), &Headers(self));
-        context.span().span_context().clone()
+        span_context(self.traceparent.as_deref(), self.tracestate.as_deref())
     }
 
     /// These headers, naming `span` instead. Baggage goes on as it came.
@@ -36,17 +32,35 @@ impl TraceContext {
     }
 }
 
-struct Headers<'a>(&'a TraceContext);
+/// The span that headers with these values name; not valid when they name none.
+pub(super) fn span_context(traceparent: Option<&str>, tracestate: Option<&str>) -> SpanContext {
+    if traceparent.is_none() {
+        return SpanContext::NONE;
+    }
+    let headers = Headers {
+        traceparent,
+        tracestate,
+    };
+    let context = TraceContextPropagator::new().extract_with_context(&Context::new(), &headers);
+    context.span().span_context().clone()
+}
+
+struct Headers<'a> {
+    traceparent: Option<&'a str>,
+    tracestate: Option<&'a str>,
+}
 
 impl Extractor for Headers<'_> {
     fn get(&self, name: &str) -> Option<&str> {
-        self.0
-            .headers()
-            .find_map(|(header, value)| (header == name).then_some(value))
+        match name {
+            "traceparent" => self.traceparent,
+            "tracestate" => self.tracestate,
+            _ => None,
+        }
     }
 
     fn keys(&self) -> Vec<&str> {
-        self.0.headers().map(|(name, _)| name).collect()
+        vec!["traceparent", "tracestate"]
     }
 }
 

@@ -8,7 +8,7 @@ use opentelemetry::{
 };
 use opentelemetry_semantic_conventions::attribute::{RPC_METHOD, RPC_RESPONSE_STATUS_CODE, RPC_SYSTEM_NAME};
 
-use super::{Flow, Span};
+use super::{Flow, Span, is_on};
 use crate::context::Context;
 
 /// A call under way.
@@ -21,19 +21,22 @@ pub(crate) struct ServerCall {
 }
 
 impl ServerCall {
-    /// A call of `method`, full name without a slash before it. From here on `context` names its
-    /// span instead of its caller's.
-    pub(crate) fn start(method: &str, context: &mut Context) -> Self {
+    /// A call of `method`, full name without a slash before it, if anything records spans. From here
+    /// on `context` names its span instead of its caller's.
+    pub(crate) fn start(method: &str, context: &mut Context) -> Option<Self> {
+        if !is_on() {
+            return None;
+        }
         let parent = context.trace.span_context();
         let flow = Flow::of_call(&context.correlation_id);
-        let span = Span::start(&parent, Some(&flow), || describe(method));
+        let span = Span::start(&parent, || Some(flow.clone()), || describe(method));
         context.trace = context.trace.naming(&span.span_context());
-        Self {
+        Some(Self {
             method: method.to_owned(),
             parent,
             flow,
             span,
-        }
+        })
     }
 
     /// Its span; there is none when nothing is recorded.
@@ -47,7 +50,7 @@ impl ServerCall {
         if let Some(error_type) = error_type
             && !self.span.is_recording()
         {
-            self.span = Span::of_failure(&self.parent, &self.flow, error_type, || {
+            self.span = Span::of_failure(&self.parent, self.flow.clone(), error_type, || {
                 describe(&self.method).with_start_time(opentelemetry::time::now() - took)
             });
         }

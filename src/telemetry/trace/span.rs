@@ -17,17 +17,17 @@ pub struct Span(Option<Context>);
 
 impl Span {
     /// Starts what `describe` says, below `parent`; at the beginning of a trace when that is not
-    /// valid. `flow` is whose step it is, if that is known. Nothing is described when nothing would
-    /// record it.
+    /// valid. `flow` is whose step it is, if that is known. Neither is asked when nothing would record
+    /// it.
     pub(crate) fn start(
         parent: &SpanContext,
-        flow: Option<&Flow>,
+        flow: impl FnOnce() -> Option<Flow>,
         describe: impl FnOnce() -> SpanBuilder,
     ) -> Self {
         let is_skipped = |is_parent_based| is_parent_based && parent.is_valid() && !parent.is_sampled();
         match TRACING.get() {
             Some(tracing) if !is_skipped(tracing.is_parent_based) => {
-                Self::described(parent, flow, describe())
+                Self::described(parent, flow(), describe())
             }
             _ => Self(None),
         }
@@ -42,7 +42,7 @@ impl Span {
     pub fn below(context: &Context, describe: impl FnOnce() -> SpanBuilder) -> Self {
         let parent = context.span().span_context().clone();
         if parent.is_sampled() {
-            Self::start(&parent, context.get::<Flow>(), describe)
+            Self::start(&parent, || context.get::<Flow>().cloned(), describe)
         } else {
             Self(None)
         }
@@ -52,7 +52,7 @@ impl Span {
     /// recording. It is kept whether or not its trace is.
     pub(crate) fn of_failure(
         parent: &SpanContext,
-        flow: &Flow,
+        flow: Flow,
         error_type: &'static str,
         describe: impl FnOnce() -> SpanBuilder,
     ) -> Self {
@@ -67,11 +67,11 @@ impl Span {
         span
     }
 
-    fn described(parent: &SpanContext, flow: Option<&Flow>, mut builder: SpanBuilder) -> Self {
+    fn described(parent: &SpanContext, flow: Option<Flow>, mut builder: SpanBuilder) -> Self {
         let Some(tracing) = TRACING.get() else {
             return Self(None);
         };
-        if let Some(flow) = flow {
+        if let Some(flow) = &flow {
             flow.add_to(builder.attributes.get_or_insert_default());
         }
         // To a sampler a parent that is not valid is one that is not sampled, and no beginning.
@@ -83,7 +83,7 @@ impl Span {
         let span = tracing.tracer.build_with_context(builder, &parent);
         let context = Context::new().with_span(span);
         Self(Some(match flow {
-            Some(flow) => context.with_value(flow.clone()),
+            Some(flow) => context.with_value(flow),
             None => context,
         }))
     }

@@ -15,12 +15,11 @@ use opentelemetry_semantic_conventions::attribute::{
 };
 use uuid::Uuid;
 
-use super::{described, of_broker, of_message};
+use super::{creation, described, last_attempt, of_broker, of_message};
 use crate::{
     broker::Endpoint,
     config::ConsumerTrace,
-    context::TraceContext,
-    dead_letter::{self, LAST_ATTEMPT},
+    dead_letter,
     message::Message,
     telemetry::trace::{Flow, Span, is_on},
     topology::EVENTS_EXCHANGE,
@@ -44,6 +43,8 @@ pub(crate) struct ProcessedBy {
 #[derive(Debug)]
 pub(crate) struct Processing {
     started: SystemTime,
+    /// What all of them came from, as far as they have it in common.
+    destination: String,
     batch: Span,
     /// One a message; none at all when nothing records.
     messages: Vec<Span>,
@@ -77,47 +78,64 @@ impl ProcessedBy {
         if !is_on() {
             return Processing {
                 started,
+                destination: String::new(),
                 batch: Span::default(),
                 messages: Vec::new(),
             };
         }
         let origins: Vec<_> = messages.iter().map(Origin::of).collect();
-        let batch = self.start_batch(&origins);
+        let destination = self.destination(messages);
+        let batch = self.start_batch(&destination, &origins);
         let batch_link = Some(batch.span_context()).filter(SpanContext::is_valid);
         let start = |(message, origin): (&Message, Origin)| {
             let (parent, mut links) = origin.parent_and_links(self.trace);
             links.extend(batch_link.clone().map(|batch| Link::new(batch, Vec::new(), 0)));
-            Span::start(&parent, Some(&Flow::of_message(message)), || {
-                self.describe(message).with_links(links)
-            })
+            let flow = || Some(Flow::of_message(message));
+            Span::start(&parent, flow, || self.describe(message).with_links(links))
         };
         let messages = messages.iter().zip(origins).map(start).collect();
         Processing {
             started,
+            destination,
             batch,
             messages,
         }
     }
 
-    fn start_batch(&self, origins: &[Origin]) -> Span {
+    /// Exchange, routing key if all have the same, and queue.
+    fn destination(&self, messages: &[Message]) -> String {
+        let mut keys = messages.iter().map(|message| message.routing_key.as_str());
+        match keys.next() {
+            Some(key) if !key.is_empty() && keys.all(|other| other == key) => {
+                format!("{EVENTS_EXCHANGE}:{key}:{}", self.queue)
+            }
+            _ => format!("{EVENTS_EXCHANGE}:{}", self.queue),
+        }
+    }
+
+    fn start_batch(&self, destination: &str, origins: &[Origin]) -> Span {
         if origins.len() < 2 || !origins.iter().any(Origin::is_sampled) {
             return Span::default();
         }
-        Span::start(&SpanContext::NONE, None, || {
-            let count = i64::try_from(origins.len()).unwrap_or(i64::MAX);
-            let mut attributes = of_broker(&self.broker);
-            attributes.push(KeyValue::new(MESSAGING_OPERATION_TYPE, "process"));
-            attributes.push(KeyValue::new(MESSAGING_BATCH_MESSAGE_COUNT, count));
-            let creations = origins.iter().map(|origin| origin.creation.clone());
-            let links = creations
-                .filter(SpanContext::is_valid)
-                .map(|creation| Link::new(creation, Vec::new(), 0));
-            described("process", &self.queue, SpanKind::Consumer, attributes).with_links(links.collect())
-        })
+        Span::start(
+            &SpanContext::NONE,
+            || None,
+            || {
+                let count = i64::try_from(origins.len()).unwrap_or(i64::MAX);
+                let mut attributes = of_broker(&self.broker);
+                attributes.push(KeyValue::new(MESSAGING_OPERATION_TYPE, "process"));
+                attributes.push(KeyValue::new(MESSAGING_BATCH_MESSAGE_COUNT, count));
+                let creations = origins.iter().map(|origin| origin.creation.clone());
+                let links = creations
+                    .filter(SpanContext::is_valid)
+                    .map(|creation| Link::new(creation, Vec::new(), 0));
+                described("process", destination, SpanKind::Consumer, attributes).with_links(links.collect())
+            },
+        )
     }
 
     fn describe(&self, message: &Message) -> SpanBuilder {
-        let destination = format!("{EVENTS_EXCHANGE}:{}:{}", message.routing_key, self.queue);
+        let destination = self.destination(std::slice::from_ref(message));
         let mut attributes = of_message(&self.broker, message);
         attributes.push(KeyValue::new(MESSAGING_OPERATION_TYPE, "process"));
         attributes.push(KeyValue::new(ATTEMPT, i64::from(dead_letter::attempt(message))));
@@ -142,7 +160,7 @@ impl ProcessedBy {
             span.fail(error_type);
         } else {
             let (parent, links) = Origin::of(message).parent_and_links(self.trace);
-            *span = Span::of_failure(&parent, &Flow::of_message(message), error_type, || {
+            *span = Span::of_failure(&parent, Flow::of_message(message), error_type, || {
                 self.describe(message)
                     .with_links(links)
                     .with_start_time(processing.started)
@@ -156,18 +174,9 @@ impl ProcessedBy {
 
 impl Origin {
     fn of(message: &Message) -> Self {
-        let named = |header| {
-            let traceparent = message.header(header)?;
-            Some(TraceContext::from_headers(|name| match name {
-                "traceparent" => Some(traceparent),
-                "tracestate" => message.header("tracestate"),
-                _ => None,
-            }))
-        };
-        let span = |header| named(header).map_or(SpanContext::NONE, |trace| trace.span_context());
         Self {
-            creation: span("traceparent"),
-            last_attempt: span(LAST_ATTEMPT),
+            creation: creation(message),
+            last_attempt: last_attempt(message),
         }
     }
 
@@ -239,21 +248,27 @@ impl Processing {
             [_] => self.of_one(0),
             _ => self.batch.context(),
         };
-        Settling(context)
+        Settling {
+            context,
+            destination: self.destination,
+        }
     }
 }
 
 /// Messages that have been handled, and whose acknowledgement is due.
 #[derive(Debug)]
-pub(crate) struct Settling(Context);
+pub(crate) struct Settling {
+    context: Context,
+    destination: String,
+}
 
 impl Settling {
     /// Starts the span of acknowledging them together.
     pub(crate) fn ack(&self, by: &ProcessedBy) -> Span {
-        Span::below(&self.0, || {
+        Span::below(&self.context, || {
             let mut attributes = of_broker(&by.broker);
             attributes.push(KeyValue::new(MESSAGING_OPERATION_TYPE, "settle"));
-            described("ack", &by.queue, SpanKind::Client, attributes)
+            described("ack", &self.destination, SpanKind::Client, attributes)
         })
     }
 }

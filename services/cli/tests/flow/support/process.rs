@@ -47,6 +47,11 @@ impl Process {
         }
     }
 
+    /// Its process id.
+    pub(crate) fn pid(&self) -> u32 {
+        self.child.id()
+    }
+
     /// Waits until it says that it is ready.
     pub(crate) async fn ready(self) -> Self {
         wait::until("the process is ready", async || {

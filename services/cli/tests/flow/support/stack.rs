@@ -1,6 +1,7 @@
 //! The parts that a platform under test stands on: RabbitMQ and MongoDB, or embedded ones.
 
 use std::{
+    fs::File,
     path::{Path, PathBuf},
     process::Command,
     sync::Arc,
@@ -26,6 +27,7 @@ pub(crate) struct Stack {
     broker: String,
     database: String,
     settings: Vec<(String, String)>,
+    log_is_kept: bool,
     /// The virtual host, when the broker is RabbitMQ.
     pub(crate) virtual_host: Option<VirtualHost>,
     _databases: Option<Databases>,
@@ -49,6 +51,7 @@ impl Stack {
             broker: virtual_host.url().to_owned(),
             database: databases.url().to_owned(),
             settings: Vec::new(),
+            log_is_kept: false,
             virtual_host: Some(virtual_host),
             _databases: Some(databases),
         }
@@ -61,6 +64,7 @@ impl Stack {
             broker: "embedded".into(),
             database: "sqlite".into(),
             settings: Vec::new(),
+            log_is_kept: false,
             virtual_host: None,
             _databases: None,
         }
@@ -77,6 +81,21 @@ impl Stack {
         self.settings.push((variable.to_owned(), value.to_owned()));
     }
 
+    /// Keeps the log of processes that are started from now on, instead of showing it.
+    pub(crate) fn keeping_the_log(mut self) -> Self {
+        self.log_is_kept = true;
+        self
+    }
+
+    /// The log that was kept.
+    pub(crate) fn log(&self) -> String {
+        std::fs::read_to_string(self.log_file()).expect("the log is kept, and is text")
+    }
+
+    fn log_file(&self) -> PathBuf {
+        self.folder.path().join("log")
+    }
+
     /// A command that runs the binary on these parts.
     pub(crate) fn command(&self, role: &[&str]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_waybill"));
@@ -87,6 +106,10 @@ impl Stack {
             .env("WAYBILL_BROKER", &self.broker)
             .env("WAYBILL_DATABASE", &self.database)
             .envs(self.settings.iter().map(|(name, value)| (name, value)));
+        if self.log_is_kept {
+            let log = File::options().create(true).append(true).open(self.log_file());
+            command.stderr(log.expect("the folder is ours"));
+        }
         command
     }
 
