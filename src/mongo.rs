@@ -20,6 +20,7 @@
 
 mod database;
 mod error;
+mod group_insert;
 pub mod inbox;
 mod indexes;
 mod message;
@@ -29,6 +30,7 @@ mod sessions;
 
 pub use database::{Client, DEFAULT_PREFIX, Database};
 pub use error::{is_duplicate_key, store_error};
+pub use group_insert::{GroupInsert, Inserted, MAX_GROUP};
 pub use inbox::{MongoEffects, MongoInbox};
 pub use indexes::{Indexes, until_ensured};
 pub use outbox::MongoOutbox;

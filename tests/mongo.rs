@@ -4,6 +4,8 @@
 mod database;
 #[path = "mongo/fixture.rs"]
 mod fixture;
+#[path = "mongo/group_insert.rs"]
+mod group_insert;
 #[path = "mongo/inbox.rs"]
 mod inbox;
 #[path = "mongo/outage.rs"]

@@ -11,7 +11,7 @@ use mongodb::error::{
 use crate::store::Error;
 
 /// `DuplicateKey`.
-const DUPLICATE_KEY: i32 = 11_000;
+pub(super) const DUPLICATE_KEY: i32 = 11_000;
 
 /// `IllegalOperation`: among others, what a standalone server says to a transaction.
 const ILLEGAL_OPERATION: i32 = 20;

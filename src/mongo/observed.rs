@@ -21,7 +21,7 @@ use crate::telemetry::{
 };
 
 /// `db.system.name` of the semantic conventions.
-const SYSTEM: &str = "mongodb";
+pub(super) const SYSTEM: &str = "mongodb";
 
 /// The port of a server whose address names none.
 const DEFAULT_PORT: u16 = 27017;

@@ -15,7 +15,7 @@ use waybill::{
     clock::unix_millis,
     message::Message,
     mongo::{
-        Database, Indexes, MongoOutbox,
+        Database, GroupInsert, Indexes, Inserted, MongoOutbox,
         bson::{DateTime, Document, doc},
         is_duplicate_key,
         mongodb::{Collection, IndexModel},
@@ -42,16 +42,18 @@ const CLAIMS: &str = "cancel_requests";
 #[derive(Debug, Clone)]
 pub struct MongoOrderRepository {
     orders: Collection<OrderDocument>,
+    placements: GroupInsert,
     claims: Collection<ClaimDocument>,
     indexes: Indexes,
 }
 
 impl MongoOrderRepository {
-    /// The orders in `database`.
+    /// The orders in `database`. Must be called within a tokio runtime.
     pub fn new(database: &Database) -> Self {
         let indexed = database.collection::<Document>(COLLECTION);
         Self {
             orders: database.collection(COLLECTION),
+            placements: GroupInsert::into(&database.collection(COLLECTION)),
             claims: database.collection(CLAIMS),
             indexes: Indexes::new(indexed, indexes()),
         }
@@ -125,16 +127,15 @@ impl OrderRepository for MongoOrderRepository {
         };
         let mut document = OrderDocument::placed(OrderRecord::of(order)?, request);
         document.outbox = Some(outbox::to_bson(std::slice::from_ref(&entry), order.create_time()));
-        match self.orders.insert_one(document).await {
-            Ok(_) => Ok(Insert::Stored(entry)),
-            Err(error) if is_duplicate_key(&error) => {
+        match self.placements.insert(&document).await? {
+            Inserted::New => Ok(Insert::Stored(entry)),
+            Inserted::Duplicate => {
                 let first = self.one(doc! {"_id": request.id.to_string()}).await?;
                 let first = first.ok_or_else(rolled_back)?;
                 let fingerprint = first.fingerprint()?;
                 let order = first.into_record()?.into_order()?;
                 Ok(Insert::Repeated(Recorded { order, fingerprint }))
             }
-            Err(error) => Err(store_error(error)),
         }
     }
 
