@@ -2,6 +2,8 @@
 
 use std::process::{Command, Output};
 
+use waybill_testkit::tools::without_go;
+
 use crate::support::{process::Process, stack::Stack};
 
 fn run(command: &mut Command, missing: &str) -> String {
@@ -22,6 +24,9 @@ fn grpcurl(arguments: &[&str]) -> String {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn grpcurl_finds_its_way_by_reflection() {
+    if without_go("grpcurl_finds_its_way_by_reflection") {
+        return;
+    }
     let up = Process::start(&Stack::embedded(), &["up"]).ready().await;
     let address = up.grpc.trim_start_matches("http://");
     let services = grpcurl(&[address, "list"]);
