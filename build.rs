@@ -6,6 +6,8 @@ use prost::Message;
 
 #[path = "build/event_impls.rs"]
 mod event_impls;
+#[path = "build/examples.rs"]
+mod examples;
 #[path = "build/proto_files.rs"]
 mod proto_files;
 
@@ -18,6 +20,7 @@ type Result<T> = std::result::Result<T, Box<dyn std::error::Error>>;
 fn main() -> Result<()> {
     println!("cargo::rerun-if-changed=proto");
     println!("cargo::rerun-if-changed=build");
+    println!("cargo::rerun-if-changed=tests/golden");
 
     let out = PathBuf::from(env::var("OUT_DIR")?);
     let root = PathBuf::from("proto");
@@ -32,6 +35,9 @@ fn main() -> Result<()> {
 
     let impls = event_impls::generate(&compiler.descriptor_pool())?;
     fs::write(out.join("events.rs"), impls)?;
+
+    let examples = examples::table(&PathBuf::from("tests/golden"))?;
+    fs::write(out.join("examples.rs"), examples)?;
 
     let mut config = prost_build::Config::new();
     config.enable_type_names();

@@ -42,4 +42,15 @@ pub struct EventInfo {
     pub aggregate: &'static str,
 }
 
+impl EventInfo {
+    /// An example of the event as JSON: the text beside its golden bytes.
+    pub fn example(&self) -> Option<&'static str> {
+        let found = EXAMPLES
+            .iter()
+            .find(|(type_name, _)| *type_name == self.type_name);
+        found.map(|(_, text)| *text)
+    }
+}
+
 include!(concat!(env!("OUT_DIR"), "/events.rs"));
+include!(concat!(env!("OUT_DIR"), "/examples.rs"));

@@ -4,17 +4,23 @@
 //! and once more as CloudEvents 1.0 attributes in the binary mode of its AMQP binding (prefix
 //! `cloudEvents_`, which also JMS clients can read).
 
+mod headers;
+
 use std::time::SystemTime;
 
 use bytes::Bytes;
 use jiff::Timestamp;
 use uuid::Uuid;
 
+pub(crate) use self::headers::SUBJECT;
+pub use self::headers::{CAUSATION_ID, HEADERS, Header};
+use self::headers::{ID, SOURCE, SPEC_VERSION, TIME, TYPE};
 use crate::{
     context::{Context, TraceContext},
     contract::Event,
     failure::Failure,
     message::{HeaderValue, Headers, Message, Properties},
+    source::{self, Source},
 };
 
 /// MIME type of every event body.
@@ -22,17 +28,6 @@ pub const CONTENT_TYPE: &str = "application/protobuf";
 
 /// Version of the CloudEvents specification whose attributes are used.
 pub const CLOUDEVENTS_VERSION: &str = "1.0";
-
-/// Header that holds the id of the message that led to this one.
-pub const CAUSATION_ID: &str = "causation-id";
-
-const SPEC_VERSION: &str = "cloudEvents_specversion";
-const ID: &str = "cloudEvents_id";
-const TYPE: &str = "cloudEvents_type";
-const SOURCE: &str = "cloudEvents_source";
-/// Header that holds the id of the aggregate.
-pub(crate) const SUBJECT: &str = "cloudEvents_subject";
-const TIME: &str = "cloudEvents_time";
 
 /// Why a message is no event. Every one of these is permanent.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -78,7 +73,25 @@ pub struct Envelope {
 }
 
 impl Envelope {
-    /// Wraps an event that happened at `time` in the service `source`.
+    /// Wraps an event that happened at `time` in the service `S`, which must list it among what it
+    /// [publishes](Source::PUBLISHES): if it does not, the build fails.
+    pub fn published_by<S: Source, E: Event>(
+        id: Uuid,
+        time: SystemTime,
+        context: &Context,
+        event: &E,
+    ) -> Self {
+        const {
+            assert!(
+                source::lists::<E>(S::PUBLISHES),
+                "this source publishes no such event: list it in its Source::PUBLISHES"
+            );
+        }
+        Self::new(id, time, S::NAME, context, event)
+    }
+
+    /// Wraps an event that happened at `time` in `source`, which may be a stranger to the contracts.
+    /// A service's own events are [`published_by`](Self::published_by) it.
     pub fn new<E: Event>(id: Uuid, time: SystemTime, source: &str, context: &Context, event: &E) -> Self {
         Self {
             id,
@@ -235,8 +248,20 @@ mod tests {
     }
 
     #[test]
+    fn a_message_has_the_headers_that_readers_are_told_of_and_no_others() {
+        let message = envelope().into_message();
+        let mut told: Vec<_> = HEADERS.iter().map(|header| header.name).collect();
+        told.sort_unstable();
+        assert_eq!(message.headers.keys().collect::<Vec<_>>(), told);
+    }
+
+    #[test]
     fn every_attribute_that_is_missing_is_named() {
-        for name in [SPEC_VERSION, ID, TYPE, SOURCE, SUBJECT, TIME] {
+        for name in HEADERS
+            .iter()
+            .filter(|header| header.required)
+            .map(|header| header.name)
+        {
             let mut message = envelope().into_message();
             message.headers.remove(name);
             assert_eq!(Envelope::from_message(&message), Err(Error::Missing(name)));

@@ -8,6 +8,7 @@ pub mod context;
 pub mod contract;
 pub mod envelope;
 pub mod message;
+pub mod source;
 
 // From a database to the broker
 pub mod outbox;

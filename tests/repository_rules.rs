@@ -227,6 +227,33 @@ fn a_file_says_what_it_is_and_is_one_idea() {
     assert_none(&broken);
 }
 
+/// Where a service wraps events itself although its list of published events is elsewhere.
+const WRAPS_EVENTS_OF_OTHERS: &[(&str, &str)] = &[(
+    "services/notification/src/adapters/events/released.rs",
+    "a test module: events as others once published them",
+)];
+
+#[test]
+fn a_service_publishes_only_what_it_lists() {
+    let mut broken = Vec::new();
+    for source in sources()
+        .iter()
+        .filter(|s| is_below(&s.path, "services/*/src/") && !s.is_test())
+        .filter(|s| WRAPS_EVENTS_OF_OTHERS.iter().all(|(path, _)| *path != s.path))
+    {
+        let tests_begin = source.text.lines().position(|line| line.trim() == "mod tests {");
+        for (n, line) in source.code().take(tests_begin.unwrap_or(usize::MAX)) {
+            if line.contains("Envelope::new(") {
+                broken.push(format!(
+                    "{}:{n}: events leave through Envelope::published_by, which knows the catalogue",
+                    source.path
+                ));
+            }
+        }
+    }
+    assert_none(&broken);
+}
+
 #[test]
 fn nothing_is_left_unfinished() {
     let mut broken = Vec::new();

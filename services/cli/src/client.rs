@@ -5,6 +5,7 @@
 
 mod amount;
 mod connection;
+mod events;
 mod health;
 mod notification;
 mod order;
@@ -45,6 +46,9 @@ pub(crate) enum Command {
     /// Show the mails that were written.
     #[command(subcommand)]
     Notification(notification::Command),
+    /// Show what events there are.
+    #[command(subcommand)]
+    Events(events::Command),
     /// Exit with 0 when the platform is ready, with 1 when it is not.
     Health(health::Health),
 }
@@ -57,6 +61,7 @@ pub(crate) async fn run(command: Command, options: Options) -> Result<()> {
         Command::User(command) => user::run(command, &connection, &output).await,
         Command::Order(command) => order::run(command, &connection, &output).await,
         Command::Notification(command) => notification::run(command, &connection, &output).await,
+        Command::Events(command) => events::run(&command, &output),
         Command::Health(health) => health::run(&health).await,
     };
     // `waybill order list … | head -1` has all that it wants.

@@ -1,6 +1,7 @@
 //! The `waybill` binary: the whole platform in one process, one service of it, or a client.
 
 mod announce;
+mod catalogue;
 mod client;
 mod command_line;
 mod mail;

@@ -11,7 +11,9 @@ use waybill::{
     host::Host,
     platform::{self, Platform},
     service::Service,
-    shutdown, telemetry,
+    shutdown,
+    source::Published,
+    telemetry,
     topology::Subscription,
 };
 
@@ -38,6 +40,24 @@ impl Role {
             Self::Order => "order",
             Self::User => "user",
             Self::Notification => "notification",
+        }
+    }
+
+    /// The events that it publishes.
+    pub(crate) fn publishes(self) -> &'static [Published] {
+        match self {
+            Self::Order => waybill_order::publishes(),
+            Self::User => waybill_user::publishes(),
+            Self::Notification => waybill_notification::publishes(),
+        }
+    }
+
+    /// What it consumes.
+    pub(crate) fn subscriptions(self) -> Vec<Subscription> {
+        match self {
+            Self::Order => waybill_order::subscriptions(),
+            Self::User => waybill_user::subscriptions(),
+            Self::Notification => waybill_notification::subscriptions(),
         }
     }
 
@@ -85,7 +105,8 @@ pub(crate) async fn run(process: &str, roles: &[Role], flags: Flags) -> Result<(
     let host = Host {
         grpc,
         http,
-        subscriptions: subscriptions(),
+        // Also of services that run elsewhere: their queues must be there before anything is published.
+        subscriptions: Role::ALL.iter().flat_map(|role| role.subscriptions()).collect(),
         background,
         drain_timeout: settings.drain_timeout,
     };
@@ -106,17 +127,6 @@ fn cannot_open(error: platform::Error) -> anyhow::Error {
         platform::Error::Settings(error) => error.into(),
         error @ platform::Error::Broker(_) => error.into(),
     }
-}
-
-/// What all services consume, also those that run elsewhere: their queues must be there before
-/// anything is published.
-fn subscriptions() -> Vec<Subscription> {
-    [
-        waybill_order::subscriptions(),
-        waybill_user::subscriptions(),
-        waybill_notification::subscriptions(),
-    ]
-    .concat()
 }
 
 async fn listen(address: &str) -> Result<TcpListener> {

@@ -13,4 +13,4 @@ mod settings;
 mod wiring;
 
 pub use settings::{MailSettings, MailTarget, Mailbox};
-pub use wiring::{service, subscriptions};
+pub use wiring::{publishes, service, subscriptions};

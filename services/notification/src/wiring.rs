@@ -13,6 +13,7 @@ use waybill::{
     mongo::until_ensured,
     platform::{Database, Platform},
     service::Service,
+    source::Published,
     store::Result,
     topology::Subscription,
 };
@@ -32,6 +33,11 @@ use crate::{
 
 /// Short name of the service.
 const NAME: &str = "notification";
+
+/// The events that the service publishes: none, it ends what others began.
+pub fn publishes() -> &'static [Published] {
+    &[]
+}
 
 /// The queues that the service consumes. Contacts have one of their own, so that a mail server that
 /// is down does not keep addresses from becoming known.

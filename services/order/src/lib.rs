@@ -14,4 +14,4 @@ pub mod ports;
 pub mod adapters;
 mod service;
 
-pub use service::{NAME, service, subscriptions};
+pub use service::{NAME, publishes, service, subscriptions};

@@ -9,13 +9,14 @@ use waybill::{
     outbox::Outbox,
     platform::{Database, Platform},
     service::Service,
+    source::{Published, Source},
     store,
     topology::Subscription,
 };
 
 use crate::{
     adapters::{
-        events::ContractEvents,
+        events::{ContractEvents, OrderSource},
         grpc,
         mongo::MongoOrderRepository,
         sqlite::{self, SqliteOrderRepository},
@@ -58,6 +59,11 @@ pub async fn service(platform: &Platform, stop: &CancellationToken) -> store::Re
         service = service.running(stop, |stop| until_ensured(stores.indexes, stop));
     }
     Ok(service)
+}
+
+/// The events that it publishes.
+pub fn publishes() -> &'static [Published] {
+    OrderSource::PUBLISHES
 }
 
 /// What it listens to: nothing.

@@ -26,13 +26,14 @@ use waybill::{
     inbox::InboxHandler,
     platform::Platform,
     service::Service,
+    source::{Published, Source},
     store,
     topology::Subscription,
 };
 
 use crate::{
     adapters::{
-        events::{stats_change, write_event},
+        events::{UserSource, stats_change, write_event},
         grpc::GrpcUserService,
     },
     app::Users,
@@ -44,6 +45,11 @@ pub const NAME: &str = "user";
 
 /// Queue of the events from which statistics are made.
 pub const ORDER_STATS_QUEUE: &str = "waybill.user.order-stats";
+
+/// The events that the service publishes.
+pub fn publishes() -> &'static [Published] {
+    UserSource::PUBLISHES
+}
 
 /// What the service consumes.
 pub fn subscriptions() -> Vec<Subscription> {

@@ -48,11 +48,21 @@ impl Output {
         } else {
             text(&mut out)?;
         }
-        let mut stdout = io::stdout().lock();
-        match stdout.write_all(&out).and_then(|()| stdout.flush()) {
-            Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Err(Closed.into()),
-            written => Ok(written?),
-        }
+        write(&out)
+    }
+
+    /// Whether answers are for scripts.
+    pub(crate) fn is_json(&self) -> bool {
+        self.json.is_some()
+    }
+}
+
+/// Writes to the standard output, at once. [`Closed`] when nobody reads any more.
+pub(crate) fn write(out: &[u8]) -> Result<()> {
+    let mut stdout = io::stdout().lock();
+    match stdout.write_all(out).and_then(|()| stdout.flush()) {
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Err(Closed.into()),
+        written => Ok(written?),
     }
 }
 

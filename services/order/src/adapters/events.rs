@@ -1,4 +1,5 @@
-//! Tells of orders in events: builds their messages, and hands stored ones to the relay.
+//! Tells of orders in events: which there are, how their messages are built, and how stored ones
+//! reach the relay.
 
 use std::{sync::Arc, time::SystemTime};
 
@@ -13,6 +14,7 @@ use waybill::{
     message::Message,
     outbox::Entry,
     relay::RelayHandle,
+    source::{Published, Source},
     telemetry::trace,
 };
 
@@ -22,8 +24,15 @@ use crate::{
     ports::{EventOffers, OrderEvents},
 };
 
-/// The source of every event of this service.
-pub const SOURCE: &str = "waybill.order";
+/// This service, as the source of events.
+#[derive(Debug)]
+pub struct OrderSource;
+
+impl Source for OrderSource {
+    const NAME: &'static str = "waybill.order";
+    const PUBLISHES: &'static [Published] =
+        &[Published::of::<OrderCreated>(), Published::of::<OrderCancelled>()];
+}
 
 /// Builds events as the contracts have them.
 #[derive(Debug, Clone)]
@@ -39,7 +48,7 @@ impl ContractEvents {
 
     fn message(&self, event: &impl Event, time: SystemTime, context: &Context) -> Message {
         trace::about("order_id", event.aggregate_id());
-        Envelope::new(self.ids.next_id(), time, SOURCE, context, event).into_message()
+        Envelope::published_by::<OrderSource, _>(self.ids.next_id(), time, context, event).into_message()
     }
 }
 

@@ -15,6 +15,7 @@ use waybill::{
     envelope::Envelope,
     failure::Failure,
     message::Message,
+    source::{Published, Source},
     telemetry::trace,
 };
 
@@ -24,8 +25,17 @@ use crate::domain::{
     user::UserEvent,
 };
 
-/// The service as it is named in events.
-const SOURCE: &str = "waybill.user";
+/// This service, as the source of events.
+#[derive(Debug)]
+pub struct UserSource;
+
+impl Source for UserSource {
+    const NAME: &'static str = "waybill.user";
+    const PUBLISHES: &'static [Published] = &[
+        Published::of::<UserRegistered>(),
+        Published::of::<UserContactChanged>(),
+    ];
+}
 
 /// Writes an event as the message that carries it: a [`WriteEvent`](crate::ports::WriteEvent).
 pub fn write_event(event: &UserEvent, event_id: Uuid, context: &Context) -> Message {
@@ -40,7 +50,8 @@ pub fn write_event(event: &UserEvent, event_id: Uuid, context: &Context) -> Mess
                 version: user.version,
                 create_time: Some(user.create_time.into()),
             };
-            Envelope::new(event_id, user.create_time, SOURCE, context, &event).into_message()
+            Envelope::published_by::<UserSource, _>(event_id, user.create_time, context, &event)
+                .into_message()
         }
         UserEvent::ContactChanged(user) => {
             let event = UserContactChanged {
@@ -50,7 +61,8 @@ pub fn write_event(event: &UserEvent, event_id: Uuid, context: &Context) -> Mess
                 version: user.version,
                 update_time: Some(user.update_time.into()),
             };
-            Envelope::new(event_id, user.update_time, SOURCE, context, &event).into_message()
+            Envelope::published_by::<UserSource, _>(event_id, user.update_time, context, &event)
+                .into_message()
         }
     }
 }
@@ -184,7 +196,7 @@ mod tests {
         let envelope = Envelope::from_message(&message).unwrap();
         assert_eq!(
             (envelope.id, envelope.source.as_str()),
-            (Uuid::from_u128(2), SOURCE)
+            (Uuid::from_u128(2), UserSource::NAME)
         );
         assert_eq!(envelope.context.correlation_id, "c-1");
         assert_eq!(envelope.subject, user().user_id.to_string());
