@@ -211,3 +211,21 @@ fn what_a_program_is_told_of_its_memory_is_less_than_it_has() {
     assert_eq!(mongodb[cache], "0.25");
     assert!(limit("mongodb") >= 2 * 256);
 }
+
+#[test]
+fn the_page_tells_the_limits_that_there_are() {
+    let page = read("docs/observability.md");
+    let compose = compose();
+    for (name, service) in services(&compose) {
+        let limit = mebibytes(service["mem_limit"].as_str().unwrap());
+        let says = |line: &&str| line.starts_with('|') && line.contains(&format!("`{name}`"));
+        let limits = page.lines().filter(says).filter(|line| line.contains(" MiB"));
+        let limits: Vec<_> = limits.collect();
+        assert_eq!(limits.len(), 1, "{name}: {limits:?}");
+        assert!(
+            limits[0].contains(&format!("| {limit} MiB")),
+            "{name}: {}",
+            limits[0]
+        );
+    }
+}

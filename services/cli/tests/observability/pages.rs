@@ -3,8 +3,12 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use regex::Regex;
+use waybill::telemetry::metrics::CONVENTIONS;
 
-use crate::files::{in_folder, path, read, stem};
+use crate::{
+    dashboard::Dashboard,
+    files::{in_folder, path, read, rules, stem},
+};
 
 /// What to do about an alert.
 #[derive(Debug)]
@@ -52,4 +56,33 @@ pub(crate) fn documented_metrics() -> BTreeMap<String, BTreeSet<String>> {
         .collect();
     assert!(metrics.len() > 20, "{metrics:?}");
     metrics
+}
+
+#[test]
+fn the_page_names_the_conventions_that_names_follow() {
+    let page = read(&path("docs/observability.md"));
+    let words: Vec<_> = page.split_whitespace().collect();
+    let says = format!("OpenTelemetry semantic conventions, version {CONVENTIONS}");
+    assert!(words.join(" ").contains(&says), "{says}");
+}
+
+#[test]
+fn the_page_lists_every_alert_with_its_severity_and_every_dashboard() {
+    let page = read(&path("docs/observability.md"));
+    let mut severities: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
+    for rule in rules() {
+        if let (Some(alert), Some(severity)) = (rule["alert"].as_str(), rule["labels"]["severity"].as_str()) {
+            let of_alert = severities.entry(alert.to_owned()).or_default();
+            of_alert.insert(severity.to_owned());
+        }
+    }
+    for (alert, severities) in severities {
+        let severities = Vec::from_iter(severities).join(", ");
+        let row = format!("| [{alert}](runbooks/{alert}.md) | {severities} |");
+        assert!(page.contains(&row), "{row}");
+    }
+    for dashboard in Dashboard::all() {
+        let title = format!("| *{}* |", dashboard.json["title"].as_str().unwrap());
+        assert!(page.contains(&title), "{title}");
+    }
 }
