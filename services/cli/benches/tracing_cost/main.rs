@@ -16,6 +16,7 @@ mod process;
 #[allow(dead_code, reason = "shared with the flow tests, which use more of it")]
 mod stack;
 
+mod mail;
 mod receiver;
 mod report;
 mod round;
@@ -49,10 +50,11 @@ async fn main() {
         .skip(1)
         .find_map(|argument| argument.parse().ok());
     let receiver = Receiver::start().await;
+    let smtp = mail::start().await;
     let mut report = Report::default();
     for number in 1..=rounds.unwrap_or(ROUNDS) {
         for mode in &MODES {
-            let round = Round::run(mode, &receiver).await;
+            let round = Round::run(mode, &receiver, &smtp).await;
             eprintln!("round {number}, {}: {round}", mode.name);
             report.add(mode.name, round);
         }

@@ -32,7 +32,7 @@ impl fmt::Display for Report {
             let (least, most) = (sums().fold(f64::MAX, f64::min), sums().fold(0.0, f64::max));
             let against = together / *off.get_or_insert(together) * 100.0 - 100.0;
             let spans = median(rounds.iter().map(|round| round.spans));
-            let dropped: f64 = rounds.iter().map(|round| round.dropped).sum();
+            let dropped: u64 = rounds.iter().map(|round| round.dropped).sum();
             writeln!(
                 f,
                 "| {name} | {:.0} | {:.0} | {:.0} | {together:.0} ({least:.0} to {most:.0}) | {against:+.1} % | {spans:.2} | {dropped} |",

@@ -40,12 +40,13 @@ pub(crate) struct Round {
     /// Spans received per order.
     pub(crate) spans: f64,
     /// Spans dropped, of all orders.
-    pub(crate) dropped: f64,
+    pub(crate) dropped: u64,
 }
 
 impl Round {
-    pub(crate) async fn run(mode: &Mode, receiver: &Receiver) -> Self {
+    pub(crate) async fn run(mode: &Mode, receiver: &Receiver, smtp: &str) -> Self {
         let mut stack = Stack::real().await.with("WAYBILL_LOG_FILTER", "warn");
+        stack.set("WAYBILL_SMTP", smtp);
         if let Some(ratio) = mode.ratio {
             stack.set("OTEL_EXPORTER_OTLP_ENDPOINT", &receiver.url);
             stack.set("OTEL_EXPORTER_OTLP_PROTOCOL", "grpc");
@@ -109,7 +110,7 @@ fn cpu_us(process: &Process) -> f64 {
 }
 
 /// Spans that a process dropped because nobody took them in time.
-fn dropped(process: &Process) -> f64 {
+fn dropped(process: &Process) -> u64 {
     let mut response = ureq::get(format!("{}/metrics", process.http))
         .call()
         .expect("it is served");
@@ -119,7 +120,7 @@ fn dropped(process: &Process) -> f64 {
     };
     let counts = text.lines().filter(is_dropped);
     counts
-        .filter_map(|line| line.rsplit(' ').next()?.parse::<f64>().ok())
+        .filter_map(|line| line.rsplit(' ').next()?.parse::<u64>().ok())
         .sum()
 }
 

@@ -1,6 +1,10 @@
 //! The platform from outside: processes of the binary, driven through generated clients, on RabbitMQ
 //! and MongoDB and on the embedded parts.
 
+#[allow(
+    dead_code,
+    reason = "shared with other tests and a benchmark, which use more of it"
+)]
 mod support;
 
 mod clients;
