@@ -10,6 +10,7 @@ mod deliveries;
 mod error;
 mod message;
 mod publisher;
+mod taps;
 mod topology;
 
 use std::{fmt, sync::Arc, time::Duration};
@@ -18,6 +19,7 @@ use async_trait::async_trait;
 use lapin::uri::AMQPUri;
 use url::Url;
 
+pub use self::taps::AmqpTaps;
 use self::{connection::Link, deliveries::AmqpDeliveries, error::within, publisher::AmqpPublisher};
 use crate::{
     broker::{Broker, Deliveries, Endpoint, Error},

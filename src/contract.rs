@@ -16,7 +16,7 @@ mod generated {
 
 pub use generated::google;
 use generated::waybill;
-pub use waybill::{event, notification, order, user};
+pub use waybill::{event, notification, operations, order, user};
 
 /// All files of `proto/` and what they import, as an encoded `FileDescriptorSet`, comments included.
 pub const FILE_DESCRIPTOR_SET: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/descriptors.binpb"));

@@ -7,6 +7,7 @@ mod database;
 pub mod inbox;
 pub mod outbox;
 mod stored_message;
+mod taps;
 
 use std::time::Duration;
 
@@ -15,6 +16,7 @@ pub use database::Database;
 pub use inbox::SqliteInbox;
 pub use outbox::SqliteOutbox;
 pub use rusqlite;
+pub use taps::EmbeddedTaps;
 
 /// `duration` in whole milliseconds, as rows hold it.
 fn duration_millis(duration: Duration) -> i64 {

@@ -24,6 +24,7 @@ pub mod failure;
 pub mod handler;
 pub mod inbox;
 pub mod retry;
+pub mod tap;
 pub mod topology;
 
 // What every service's main needs

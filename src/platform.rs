@@ -4,7 +4,7 @@ mod open;
 
 use std::{path::PathBuf, sync::Arc};
 
-pub use open::Error;
+pub use open::{Error, taps};
 
 use crate::{
     broker::Broker,

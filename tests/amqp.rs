@@ -8,3 +8,5 @@ mod fixture;
 mod limits;
 #[path = "amqp/outages.rs"]
 mod outages;
+#[path = "amqp/taps.rs"]
+mod taps;

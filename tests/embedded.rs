@@ -12,3 +12,5 @@ mod outbox;
 mod peer;
 #[path = "embedded/processes.rs"]
 mod processes;
+#[path = "embedded/taps.rs"]
+mod taps;

@@ -7,6 +7,7 @@
 //! seconds when its process dies.
 
 mod claims;
+pub(super) mod passing;
 mod pattern;
 mod publish;
 mod queues;
@@ -25,6 +26,7 @@ use async_trait::async_trait;
 use tokio::{sync::Notify, time::MissedTickBehavior};
 use tracing::warn;
 
+pub(super) use self::queues::SCHEMA;
 use self::{publish::Prepared, subscriber::Subscriber};
 use super::{Database, duration_millis};
 use crate::{
@@ -72,7 +74,7 @@ impl EmbeddedBroker {
         clock: Arc<dyn Clock>,
         max_queue_length: u32,
     ) -> store::Result<Self> {
-        let database = Database::open(path, queues::SCHEMA)?;
+        let database = Database::open(path, SCHEMA)?;
         database.write(queues::declare_unrouted).await?;
         let inner = Arc::new(Inner {
             database,

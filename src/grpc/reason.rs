@@ -15,7 +15,7 @@ pub const REQUEST_ID_REUSED: &str = "REQUEST_ID_REUSED";
 pub const ORDER_NOT_FOUND: &str = "ORDER_NOT_FOUND";
 /// The order was cancelled before, by another request. FAILED_PRECONDITION.
 pub const ORDER_ALREADY_CANCELLED: &str = "ORDER_ALREADY_CANCELLED";
-/// More streams watch orders than one instance serves. RESOURCE_EXHAUSTED.
+/// More streams watch orders, or events, than one instance serves. RESOURCE_EXHAUSTED.
 pub const TOO_MANY_WATCHERS: &str = "TOO_MANY_WATCHERS";
 /// There is no user of that id. NOT_FOUND.
 pub const USER_NOT_FOUND: &str = "USER_NOT_FOUND";
@@ -27,6 +27,8 @@ pub const CONCURRENT_CHANGE: &str = "CONCURRENT_CHANGE";
 pub const NOTIFICATION_NOT_FOUND: &str = "NOTIFICATION_NOT_FOUND";
 /// The database cannot be reached; the same request may succeed later. UNAVAILABLE.
 pub const STORE_UNAVAILABLE: &str = "STORE_UNAVAILABLE";
+/// The broker cannot be reached; the same request may succeed later. UNAVAILABLE.
+pub const BROKER_UNAVAILABLE: &str = "BROKER_UNAVAILABLE";
 /// The request's bytes are not the message that the method takes. INVALID_ARGUMENT.
 pub const MALFORMED_MESSAGE: &str = "MALFORMED_MESSAGE";
 /// A message is larger than the server takes. RESOURCE_EXHAUSTED.

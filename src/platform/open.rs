@@ -4,13 +4,15 @@ use std::{fs, path::Path, sync::Arc};
 
 use super::{Databases, Platform};
 use crate::{
-    amqp::AmqpBroker,
+    amqp::{AmqpBroker, AmqpTaps},
     broker::Broker,
     clock::{Clock, IdGenerator, SystemClock, UuidV7Generator},
     config::{self, Settings},
-    embedded::EmbeddedBroker,
+    embedded::{EmbeddedBroker, EmbeddedTaps},
     mongo, store,
+    tap::Taps,
     telemetry::broker::ObservedBroker,
+    topology::Subscription,
 };
 
 /// File of the embedded broker, in the data folder.
@@ -63,6 +65,26 @@ async fn broker(
             let broker = AmqpBroker::new(url.expose(), &format!("waybill {process}"));
             let broker = broker.map_err(|_| Settings::refused("broker", url.expose()))?;
             Arc::new(ObservedBroker::new(Arc::new(broker)))
+        }
+    })
+}
+
+/// Taps on the broker that `settings` name, for a process called `process`: parts of their own, so that
+/// no publisher and no consumer shares anything with a watcher. Nothing is opened before the first tap
+/// is. `subscriptions` are all that the platform declares before it publishes.
+pub fn taps(
+    settings: &Settings,
+    process: &str,
+    subscriptions: &[Subscription],
+) -> Result<Arc<dyn Taps>, Error> {
+    Ok(match &settings.broker {
+        config::Broker::Embedded => {
+            let path = settings.data_dir.join(BROKER_FILE);
+            Arc::new(EmbeddedTaps::new(path, Arc::new(SystemClock)))
+        }
+        config::Broker::Amqp(url) => {
+            let taps = AmqpTaps::new(url.expose(), &format!("waybill {process}"), subscriptions);
+            Arc::new(taps.map_err(|_| Settings::refused("broker", url.expose()))?)
         }
     })
 }

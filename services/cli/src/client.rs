@@ -10,6 +10,7 @@ mod health;
 mod notification;
 mod order;
 mod output;
+mod tail;
 mod user;
 
 use anyhow::Result;
@@ -46,7 +47,7 @@ pub(crate) enum Command {
     /// Show the mails that were written.
     #[command(subcommand)]
     Notification(notification::Command),
-    /// Show what events there are.
+    /// Show what events there are, and watch them pass.
     #[command(subcommand)]
     Events(events::Command),
     /// Exit with 0 when the platform is ready, with 1 when it is not.
@@ -61,7 +62,7 @@ pub(crate) async fn run(command: Command, options: Options) -> Result<()> {
         Command::User(command) => user::run(command, &connection, &output).await,
         Command::Order(command) => order::run(command, &connection, &output).await,
         Command::Notification(command) => notification::run(command, &connection, &output).await,
-        Command::Events(command) => events::run(&command, &output),
+        Command::Events(command) => events::run(command, &connection, &output).await,
         Command::Health(health) => health::run(&health).await,
     };
     // `waybill order list … | head -1` has all that it wants.

@@ -8,6 +8,7 @@ use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 use waybill::{
     config::Settings,
+    grpc::events,
     host::Host,
     platform::{self, Platform},
     service::Service,
@@ -87,10 +88,17 @@ pub(crate) async fn run(process: &str, roles: &[Role], flags: Flags) -> Result<(
     let grpc = listen(&settings.grpc_addr).await?;
     let http = listen(&settings.http_addr).await?;
     let platform = Platform::open(&settings, process).await.map_err(cannot_open)?;
+    // Also of services that run elsewhere: their queues must be there before anything is published.
+    let subscriptions: Vec<_> = Role::ALL.iter().flat_map(|role| role.subscriptions()).collect();
+    let taps = platform::taps(&settings, process, &subscriptions).map_err(cannot_open)?;
     let background = CancellationToken::new();
     let mut services = Vec::new();
     for role in roles {
         services.push(role.service(&platform, &settings, &background).await?);
+    }
+    // Events belong to no service, and every process shows them: whichever runs here serves that too.
+    if let Some(service) = services.pop() {
+        services.push(service.serving(events::service(taps)));
     }
 
     let announcement = Announcement {
@@ -105,8 +113,7 @@ pub(crate) async fn run(process: &str, roles: &[Role], flags: Flags) -> Result<(
     let host = Host {
         grpc,
         http,
-        // Also of services that run elsewhere: their queues must be there before anything is published.
-        subscriptions: Role::ALL.iter().flat_map(|role| role.subscriptions()).collect(),
+        subscriptions,
         background,
         drain_timeout: settings.drain_timeout,
     };

@@ -6,7 +6,7 @@ use rusqlite::{Connection, params};
 
 use super::{
     super::stored_message::{self, Columns},
-    pattern,
+    passing, pattern,
     queues::{self, Queue},
 };
 use crate::{
@@ -57,12 +57,21 @@ pub(super) fn store(
     max_length: i64,
 ) -> rusqlite::Result<Published> {
     let mut router = Router::new(connection);
+    let is_watched = passing::is_watched(connection, now_ms)?;
     let mut results = Vec::with_capacity(batch.len());
     for prepared in batch {
-        results.push(match prepared.columns {
-            Ok(columns) => router.store(&prepared.destination, &columns, now_ms, max_length)?,
-            Err(error) => Err(error),
-        });
+        let columns = match prepared.columns {
+            Ok(columns) => columns,
+            Err(error) => {
+                results.push(Err(error));
+                continue;
+            }
+        };
+        let result = router.store(&prepared.destination, &columns, now_ms, max_length)?;
+        if is_watched && result.is_ok() && prepared.destination == Destination::Events {
+            passing::note(connection, &columns)?;
+        }
+        results.push(result);
     }
     let mut queues = BTreeSet::new();
     for (id, by) in router.grown {

@@ -2,7 +2,7 @@
 
 use rusqlite::{Connection, OptionalExtension, Row, params};
 
-use super::super::duration_millis;
+use super::{super::duration_millis, passing};
 use crate::topology::{Subscription, UNROUTED};
 
 /// Migrations of a broker's file.
@@ -10,7 +10,9 @@ use crate::topology::{Subscription, UNROUTED};
 /// A message in several queues is a row in each. `message_by_queue` is what a subscriber claims
 /// from: it holds nothing but queue and id, so that a long backlog costs a claim nothing. `length`
 /// is kept because counting ten million rows for each publish would not do.
-pub(super) const SCHEMA: &[&str] = &["
+pub(in crate::embedded) const SCHEMA: &[&str] = &[TABLES, passing::SCHEMA];
+
+const TABLES: &str = "
     CREATE TABLE queue (
         id INTEGER PRIMARY KEY,
         name TEXT NOT NULL UNIQUE,
@@ -44,7 +46,7 @@ pub(super) const SCHEMA: &[&str] = &["
         message INTEGER PRIMARY KEY,
         batch INTEGER NOT NULL
     ) STRICT;
-    CREATE INDEX claim_by_batch ON claim (batch);"];
+    CREATE INDEX claim_by_batch ON claim (batch);";
 
 /// What a publisher needs to know of a queue.
 #[derive(Debug, Clone, Copy)]

@@ -9,6 +9,7 @@ pub mod failing;
 pub mod publishing;
 pub mod receiving;
 pub mod waiting;
+pub mod watching;
 
 mod fixture;
 

@@ -3,7 +3,11 @@
 use anyhow::Result;
 use clap::{Args, Subcommand};
 
-use super::output::{self, Output};
+use super::{
+    connection::Connection,
+    output::{self, Output},
+    tail::{self, Tail},
+};
 use crate::catalogue::{Catalogue, Entry, asyncapi, markdown};
 
 /// What to do with events.
@@ -11,6 +15,8 @@ use crate::catalogue::{Catalogue, Entry, asyncapi, markdown};
 pub(crate) enum Command {
     /// Show every event: its meaning, its fields, who publishes and who consumes it.
     Catalogue(Format),
+    /// Show events as they pass, until interrupted.
+    Tail(Tail),
 }
 
 /// How the catalogue is shown; as text for a terminal if nothing is said.
@@ -26,8 +32,14 @@ pub(crate) struct Format {
 }
 
 /// Runs the command.
-pub(crate) fn run(command: &Command, output: &Output) -> Result<()> {
-    let Command::Catalogue(format) = command;
+pub(crate) async fn run(command: Command, connection: &Connection, output: &Output) -> Result<()> {
+    match command {
+        Command::Catalogue(format) => show_catalogue(&format, output),
+        Command::Tail(tail) => tail::run(tail, connection, output).await,
+    }
+}
+
+fn show_catalogue(format: &Format, output: &Output) -> Result<()> {
     let catalogue = Catalogue::new();
     let text = if format.markdown {
         markdown::page(&catalogue)

@@ -68,7 +68,16 @@ pub(crate) fn write(out: &[u8]) -> Result<()> {
 
 /// A time as people read it, in UTC to the second; `-` for none.
 pub(crate) fn time(timestamp: Option<&Timestamp>) -> String {
+    to_digits(timestamp, 0)
+}
+
+/// A time as people read it who compare it with others, in UTC to the millisecond; `-` for none.
+pub(crate) fn time_to_millis(timestamp: Option<&Timestamp>) -> String {
+    to_digits(timestamp, 3)
+}
+
+fn to_digits(timestamp: Option<&Timestamp>, digits: usize) -> String {
     timestamp
         .and_then(|t| jiff::Timestamp::new(t.seconds, t.nanos).ok())
-        .map_or_else(|| "-".to_owned(), |t| format!("{t:.0}"))
+        .map_or_else(|| "-".to_owned(), |t| format!("{t:.digits$}"))
 }

@@ -16,3 +16,4 @@ mod order_flow;
 mod order_of_events;
 mod outage;
 mod sharing;
+mod tail;

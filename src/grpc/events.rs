@@ -1,0 +1,264 @@
+//! `waybill.operations.v1.EventService`: shows events as they pass.
+
+use std::sync::Arc;
+
+use futures::{StreamExt, stream, stream::BoxStream};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tonic::{Code, Request, Response, Status};
+
+use super::{
+    reason,
+    status::{self, Violations},
+};
+use crate::{
+    broker,
+    contract::{
+        EVENTS,
+        operations::v1::{
+            TailEventsRequest, TailEventsResponse, TailedEvent,
+            event_service_server::{EventService, EventServiceServer},
+            tail_events_response::Passed,
+        },
+    },
+    envelope::Envelope,
+    message::Message,
+    tap::{Tap, Taps},
+};
+
+/// Watchers that one process serves. Each is a look at every event, and holds as many of them as a tap
+/// may; people watch, not programs by the hundred.
+pub const MAX_WATCHERS: usize = 16;
+
+/// Prefix of the type names in `google.protobuf.Any`.
+const TYPE_URL: &str = "type.googleapis.com";
+
+/// The service over `taps`, ready to be added to a server.
+pub fn service(taps: Arc<dyn Taps>) -> EventServiceServer<GrpcEventService> {
+    EventServiceServer::new(GrpcEventService {
+        taps,
+        watchers: Arc::new(Semaphore::new(MAX_WATCHERS)),
+    })
+}
+
+/// The gRPC face of taps.
+pub struct GrpcEventService {
+    taps: Arc<dyn Taps>,
+    watchers: Arc<Semaphore>,
+}
+
+type Answer = Result<TailEventsResponse, Status>;
+
+#[tonic::async_trait]
+impl EventService for GrpcEventService {
+    type TailEventsStream = BoxStream<'static, Answer>;
+
+    async fn tail_events(
+        &self,
+        request: Request<TailEventsRequest>,
+    ) -> Result<Response<Self::TailEventsStream>, Status> {
+        let filter = Filter::of(request.into_inner())?;
+        let place = Arc::clone(&self.watchers).try_acquire_owned();
+        let place = place.map_err(|_| too_many())?;
+        let tap = self.taps.open().await.map_err(unavailable)?;
+        let watch = Some(Watch {
+            tap,
+            filter,
+            _place: place,
+        });
+        let batches = stream::unfold(watch, async |watch| {
+            let mut watch = watch?;
+            Some(match watch.tap.next().await {
+                Ok(passed) => (watch.answers(passed), Some(watch)),
+                Err(error) => (vec![Err(unavailable(error))], None),
+            })
+        });
+        Ok(Response::new(batches.flat_map(stream::iter).boxed()))
+    }
+}
+
+/// One client's watch. It ends when the client's stream is dropped.
+struct Watch {
+    tap: Box<dyn Tap>,
+    filter: Filter,
+    _place: OwnedSemaphorePermit,
+}
+
+impl Watch {
+    fn answers(&self, passed: crate::tap::Passed) -> Vec<Answer> {
+        let answer = |passed| Ok(TailEventsResponse { passed: Some(passed) });
+        let missed = i64::try_from(passed.missed).unwrap_or(i64::MAX);
+        let missed = (missed > 0).then(|| answer(Passed::Missed(missed)));
+        let events = passed.messages.iter().map(tailed);
+        let shown = events.filter(|event| self.filter.passes(event));
+        missed
+            .into_iter()
+            .chain(shown.map(|event| answer(Passed::Event(event))))
+            .collect()
+    }
+}
+
+/// Which events a client wants to see.
+struct Filter {
+    /// Full names; none means all.
+    types: Vec<&'static str>,
+    /// Empty means any.
+    subject: String,
+}
+
+impl Filter {
+    fn of(request: TailEventsRequest) -> Result<Self, Status> {
+        let mut violations = Violations::default();
+        let mut types = Vec::new();
+        for (at, name) in request.types.iter().enumerate() {
+            let is_meant = |full: &&str| full == name || full.rsplit('.').next() == Some(name);
+            let known = types.len();
+            types.extend(EVENTS.iter().map(|event| event.type_name).filter(is_meant));
+            if types.len() == known {
+                let names: Vec<_> = EVENTS.iter().map(|event| event.type_name).collect();
+                violations.add(
+                    format!("types[{at}]"),
+                    format!("must be one of {}", names.join(", ")),
+                );
+            }
+        }
+        violations.into_result()?;
+        Ok(Self {
+            types,
+            subject: request.subject,
+        })
+    }
+
+    fn passes(&self, event: &TailedEvent) -> bool {
+        (self.types.is_empty() || self.types.contains(&event.r#type.as_str()))
+            && (self.subject.is_empty() || self.subject == event.subject)
+    }
+}
+
+/// An event as a client sees it; what is none, as far as it can be read.
+fn tailed(message: &Message) -> TailedEvent {
+    match Envelope::from_message(message) {
+        Ok(envelope) => TailedEvent {
+            event_id: envelope.id.to_string(),
+            routing_key: envelope.routing_key,
+            source: envelope.source,
+            subject: envelope.subject,
+            event_time: Some(envelope.time.into()),
+            correlation_id: envelope.context.correlation_id,
+            causation_id: envelope
+                .context
+                .causation_id
+                .map(|id| id.to_string())
+                .unwrap_or_default(),
+            trace_id: envelope.context.trace.trace_id().unwrap_or_default().to_owned(),
+            event: Some(prost_types::Any {
+                type_url: format!("{TYPE_URL}/{}", envelope.type_name),
+                value: envelope.body.into(),
+            }),
+            r#type: envelope.type_name,
+            problem: String::new(),
+        },
+        Err(error) => TailedEvent {
+            event_id: message.properties.message_id.clone().unwrap_or_default(),
+            r#type: message.properties.type_name.clone().unwrap_or_default(),
+            routing_key: message.routing_key.clone(),
+            problem: error.to_string(),
+            ..TailedEvent::default()
+        },
+    }
+}
+
+fn too_many() -> Status {
+    status::error(
+        Code::ResourceExhausted,
+        reason::TOO_MANY_WATCHERS,
+        format!("{MAX_WATCHERS} clients watch events here, ask another instance"),
+    )
+}
+
+fn unavailable(error: broker::Error) -> Status {
+    tracing::warn!(%error, "cannot watch events");
+    status::error(
+        Code::Unavailable,
+        reason::BROKER_UNAVAILABLE,
+        "the broker cannot be reached, try again",
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use prost::Message as _;
+
+    use super::*;
+    use crate::{
+        clock::from_unix_millis,
+        context::Context,
+        contract::{Event, order::v1::OrderCreated},
+    };
+
+    fn request(types: &[&str]) -> TailEventsRequest {
+        TailEventsRequest {
+            types: types.iter().map(|&name| name.into()).collect(),
+            subject: String::new(),
+        }
+    }
+
+    #[test]
+    fn a_type_is_meant_by_its_full_name_or_by_its_last_part() {
+        let created = ["waybill.order.v1.OrderCreated"];
+        for name in ["OrderCreated", "waybill.order.v1.OrderCreated"] {
+            assert_eq!(Filter::of(request(&[name])).unwrap().types, created);
+        }
+        for name in ["", "Created", "v1.OrderCreated", "waybill.order.v1.Order"] {
+            let status = Filter::of(request(&["OrderCreated", name])).err().unwrap();
+            assert_eq!(status.code(), Code::InvalidArgument);
+            let told = "types[1] must be one of waybill.order.v1.OrderCancelled, ";
+            assert!(status.message().starts_with(told), "{}", status.message());
+        }
+    }
+
+    #[test]
+    fn an_event_is_shown_with_what_travels_beside_it() {
+        let (trace_id, id) = ("0af7651916cd43dd8448eb211c80319c", uuid::Uuid::from_u128(1));
+        let mut context = Context::new("c-1");
+        context.trace.traceparent = Some(format!("00-{trace_id}-b7ad6b7169203331-01"));
+        context.causation_id = Some(uuid::Uuid::from_u128(2));
+        let event = OrderCreated {
+            order_id: "o-1".into(),
+            ..OrderCreated::default()
+        };
+        let time = from_unix_millis(1_500);
+        let envelope = Envelope::new(id, time, "waybill.order", &context, &event);
+        let shown = tailed(&envelope.into_message());
+        let expected = TailedEvent {
+            event_id: id.to_string(),
+            r#type: OrderCreated::TYPE.into(),
+            routing_key: OrderCreated::ROUTING_KEY.into(),
+            source: "waybill.order".into(),
+            subject: "o-1".into(),
+            event_time: Some(time.into()),
+            correlation_id: "c-1".into(),
+            causation_id: uuid::Uuid::from_u128(2).to_string(),
+            trace_id: trace_id.into(),
+            event: Some(prost_types::Any {
+                type_url: "type.googleapis.com/waybill.order.v1.OrderCreated".into(),
+                value: event.encode_to_vec(),
+            }),
+            problem: String::new(),
+        };
+        assert_eq!(shown, expected);
+    }
+
+    #[test]
+    fn what_is_no_event_is_shown_as_far_as_it_can_be_read() {
+        let message = Message {
+            routing_key: "order.created.v1".into(),
+            ..Message::default()
+        };
+        let shown = tailed(&message);
+        assert_eq!(
+            (shown.routing_key.as_str(), shown.problem.as_str()),
+            ("order.created.v1", "content_type is missing")
+        );
+        assert!(shown.event.is_none());
+    }
+}
