@@ -19,9 +19,21 @@ pub struct Entry {
 }
 
 impl Entry {
-    /// The event id, by which the entry is known within its owner.
+    /// The event id.
     pub fn event_id(&self) -> &str {
         self.message.properties.message_id.as_deref().unwrap_or_default()
+    }
+
+    /// What the entry is known by within its owner: event id and type, because two versions of one event
+    /// have the same id.
+    pub fn key(&self) -> String {
+        let type_name = self.message.properties.type_name.as_deref().unwrap_or_default();
+        format!("{}/{type_name}", self.event_id())
+    }
+
+    /// Every key under which a store may have it: before events had versions that was the id alone.
+    pub fn keys(&self) -> [String; 2] {
+        [self.key(), self.event_id().to_owned()]
     }
 }
 

@@ -42,7 +42,7 @@ const PENDING: &str = "
     SELECT owner, routing_key, properties, headers, body FROM outbox
     WHERE stored_ms < ?1 ORDER BY stored_ms, position LIMIT ?2";
 
-/// Removes the entries of `?1`, a JSON array of owner and event id.
+/// Removes the entries of `?1`, a JSON array of owner and key (the column `event_id`).
 const CLEAR: &str = "
     DELETE FROM outbox WHERE (owner, event_id) IN
     (SELECT value ->> 0, value ->> 1 FROM json_each(?1))";
@@ -58,7 +58,7 @@ pub fn insert(connection: &Connection, entries: &[Entry]) -> rusqlite::Result<()
         statement.execute(params![
             event_millis(&entry.message),
             entry.owner,
-            entry.event_id(),
+            entry.key(),
             columns.routing_key,
             columns.properties,
             columns.headers,
@@ -107,8 +107,8 @@ impl Outbox for SqliteOutbox {
     }
 
     async fn clear(&self, entries: &[Entry]) -> Result<()> {
-        let keys: Vec<_> = entries.iter().map(|e| (&e.owner, e.event_id())).collect();
-        let keys = serde_json::json!(keys).to_string();
+        let keys = entries.iter().flat_map(|e| e.keys().map(|key| (&e.owner, key)));
+        let keys = serde_json::json!(keys.collect::<Vec<_>>()).to_string();
         self.database
             .write_repeatable(move |c| c.prepare_cached(CLEAR)?.execute([keys]).map(drop))
             .await

@@ -39,7 +39,7 @@ const LEASES: &str = "leases";
 pub fn to_bson(entries: &[Entry], stored: SystemTime) -> Bson {
     let element = |entry: &Entry| {
         Bson::Document(doc! {
-            "id": entry.event_id(),
+            "id": entry.key(),
             "stored": date_time(stored),
             "message": message::to_document(&entry.message),
         })
@@ -116,11 +116,11 @@ impl Outbox for MongoOutbox {
         }
         let owners: HashSet<&str> = entries.iter().map(|entry| entry.owner.as_str()).collect();
         let owners: Vec<_> = owners.into_iter().collect();
-        let events: Vec<_> = entries.iter().map(Entry::event_id).collect();
+        let keys: Vec<_> = entries.iter().flat_map(Entry::keys).collect();
         self.aggregates
             .update_many(
                 doc! {"_id": {"$in": owners}},
-                doc! {"$pull": {FIELD: {"id": {"$in": events}}}},
+                doc! {"$pull": {FIELD: {"id": {"$in": keys}}}},
             )
             .await
             .map(drop)

@@ -52,6 +52,7 @@ conformance!(
     only_what_is_old_enough,
     nothing_is_lost_of_a_message,
     clearing,
+    two_versions_of_one_event,
     backlog
 );
 

@@ -80,6 +80,22 @@ pub async fn clearing(outbox: &dyn Outbox, put: impl AsyncFn(Vec<Entry>)) {
     outbox.clear(&[]).await.unwrap();
 }
 
+/// Two versions of one event, under one id in one write, are two entries: clearing one leaves the other.
+pub async fn two_versions_of_one_event(outbox: &dyn Outbox, put: impl AsyncFn(Vec<Entry>)) {
+    let first = entry(now());
+    let mut second = first.clone();
+    second.message.routing_key = "order.created.v2".into();
+    let type_name = "waybill.order.v2.OrderCreated";
+    second.message.properties.type_name = Some(type_name.into());
+    let headers = &mut second.message.headers;
+    headers.insert("cloudEvents_type".into(), type_name.into());
+    put(vec![first.clone(), second.clone()]).await;
+    let both = outbox.pending(now() + LONG, 10).await.unwrap();
+    assert_eq!(both, [first.clone(), second.clone()]);
+    outbox.clear(&[first]).await.unwrap();
+    assert_eq!(outbox.pending(now() + LONG, 10).await.unwrap(), [second]);
+}
+
 /// The backlog tells how many entries wait, and since when the oldest does.
 pub async fn backlog(outbox: &dyn Outbox, put: impl AsyncFn(Vec<Entry>)) {
     assert_eq!(outbox.backlog().await.unwrap(), Backlog::default());

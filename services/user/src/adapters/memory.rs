@@ -152,11 +152,9 @@ impl Outbox for InMemoryDatabase {
     }
 
     async fn clear(&self, entries: &[Entry]) -> Result<()> {
-        let cleared: HashSet<_> = entries.iter().map(Entry::event_id).collect();
+        let cleared: HashSet<_> = entries.iter().map(Entry::key).collect();
         let mut state = self.state();
-        state
-            .outbox
-            .retain(|(_, entry)| !cleared.contains(entry.event_id()));
+        state.outbox.retain(|(_, entry)| !cleared.contains(&entry.key()));
         Ok(())
     }
 
