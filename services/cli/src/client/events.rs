@@ -59,17 +59,17 @@ fn text(event: &Entry) -> String {
         .consumers
         .iter()
         .map(|consumer| format!("{} ({})", consumer.service, consumer.queue));
-    let consumers: Vec<_> = consumers.collect();
-    let mut text = format!(
-        "{}\n  {}\n  routing key   {}\n  published by  {}\n  consumed by   {}\n  fields\n",
+    let fields = event
+        .fields
+        .iter()
+        .map(|field| format!("    {:<13} {}: {}\n", field.name, field.type_text, field.meaning));
+    format!(
+        "{}\n  {}\n  routing key   {}\n  published by  {}\n  consumed by   {}\n  fields\n{}",
         event.type_name,
         event.meaning,
         event.routing_key,
         event.publishers.join(", "),
-        consumers.join(", "),
-    );
-    for field in &event.fields {
-        text += &format!("    {:<13} {}: {}\n", field.name, field.type_text, field.meaning);
-    }
-    text
+        consumers.collect::<Vec<_>>().join(", "),
+        fields.collect::<String>(),
+    )
 }
