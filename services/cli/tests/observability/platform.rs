@@ -41,11 +41,11 @@ impl Platform {
         } else {
             Some(JaegerServer::start().await)
         };
-        if let Some(jaeger) = &jaeger {
-            stack.set("OTEL_TRACES_EXPORTER", "otlp");
-            stack.set("OTEL_EXPORTER_OTLP_PROTOCOL", "grpc");
-            stack.set("OTEL_EXPORTER_OTLP_ENDPOINT", &jaeger.otlp_grpc_url());
-        }
+        // Without a Jaeger spans are recorded all the same, and go where nobody listens.
+        let nobody = || format!("http://127.0.0.1:{}", free_port());
+        let endpoint = jaeger.as_ref().map_or_else(nobody, JaegerServer::otlp_grpc_url);
+        stack.set("OTEL_EXPORTER_OTLP_PROTOCOL", "grpc");
+        stack.set("OTEL_EXPORTER_OTLP_ENDPOINT", &endpoint);
         let mut processes = Vec::new();
         for service in SERVICES {
             processes.push(Process::start(&stack, &["serve", service]).ready().await);
