@@ -62,6 +62,12 @@ pub enum Error {
     },
 }
 
+/// Who runs this process, as the system's variables `USER` or `LOGNAME` have it.
+pub fn user_name() -> Option<String> {
+    let named = |name| sources::variable(name).filter(|name| !name.is_empty());
+    named("USER").or_else(|| named("LOGNAME"))
+}
+
 /// Every setting, checked.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Settings {

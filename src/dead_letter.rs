@@ -37,6 +37,8 @@ pub const LAST_ATTEMPT: &str = "waybill-last-attempt";
 pub const ORIGINAL_EXCHANGE: &str = "waybill-original-exchange";
 /// Routing key under which it was first published.
 pub const ORIGINAL_ROUTING_KEY: &str = "waybill-original-routing-key";
+/// Which attempt to send a dead letter back this message comes from: a UUID.
+pub const STAGING_ID: &str = "waybill-staging-id";
 
 /// Longest failure text in a header: enough for a cause, far from any broker's header limit.
 pub const MAX_FAILURE_MESSAGE_BYTES: usize = 1024;
@@ -80,6 +82,27 @@ pub fn record_failure(message: &mut Message, failure: &Failure, by: &FailedBy<'_
     set(FAILED_VERSION, env!("CARGO_PKG_VERSION").into());
     set(LAST_FAILURE_TIME, now.as_str().into());
     set_once(headers, FIRST_FAILURE_TIME, &now);
+    set_once(headers, ORIGINAL_EXCHANGE, EVENTS_EXCHANGE);
+    set_once(headers, ORIGINAL_ROUTING_KEY, &routing_key);
+}
+
+/// Makes a dead letter one that has never failed, to be handled again. What tells its way stays: the
+/// original exchange and routing key, and the last attempt, which the next one will link to.
+pub fn forget_failures(message: &mut Message) {
+    const FORGOTTEN: [&str; 9] = [
+        ATTEMPTS,
+        FAILURE_CLASS,
+        FAILURE_REASON,
+        FAILURE_MESSAGE,
+        FAILED_CONSUMER,
+        FAILED_INSTANCE,
+        FAILED_VERSION,
+        FIRST_FAILURE_TIME,
+        LAST_FAILURE_TIME,
+    ];
+    let headers = &mut message.headers;
+    headers.retain(|name, _| !FORGOTTEN.contains(&name.as_str()) && !is_broker_death_header(name));
+    let routing_key = message.routing_key.clone();
     set_once(headers, ORIGINAL_EXCHANGE, EVENTS_EXCHANGE);
     set_once(headers, ORIGINAL_ROUTING_KEY, &routing_key);
 }
@@ -141,6 +164,28 @@ mod tests {
         assert_eq!(header(FAILURE_REASON), "B");
         assert_eq!(header("kept"), "yes");
         assert!(!message.headers.contains_key("x-death"));
+    }
+
+    #[test]
+    fn what_is_sent_back_has_never_failed_and_knows_where_it_was_published() {
+        let mut message = Message {
+            routing_key: "order.created.v1".into(),
+            ..Message::default()
+        };
+        message.headers.insert("kept".into(), "yes".into());
+        message.headers.insert(LAST_ATTEMPT.into(), "00-a".into());
+        let failure = Failure::transient("A", "a");
+        record_failure(&mut message, &failure, &BY, from_unix_millis(1000));
+        message
+            .headers
+            .insert("x-first-death-reason".into(), "delivery_limit".into());
+        forget_failures(&mut message);
+        assert_eq!(attempt(&message), 1);
+        let names: Vec<_> = message.headers.keys().map(String::as_str).collect();
+        assert_eq!(
+            names,
+            ["kept", LAST_ATTEMPT, ORIGINAL_EXCHANGE, ORIGINAL_ROUTING_KEY]
+        );
     }
 
     #[test]

@@ -25,6 +25,12 @@ pub const EMAIL_TAKEN: &str = "EMAIL_TAKEN";
 pub const CONCURRENT_CHANGE: &str = "CONCURRENT_CHANGE";
 /// There is no notification of that id. NOT_FOUND.
 pub const NOTIFICATION_NOT_FOUND: &str = "NOTIFICATION_NOT_FOUND";
+/// There is no dead letter of that id. NOT_FOUND.
+pub const DEAD_LETTER_NOT_FOUND: &str = "DEAD_LETTER_NOT_FOUND";
+/// There is no operation of that id. NOT_FOUND.
+pub const OPERATION_NOT_FOUND: &str = "OPERATION_NOT_FOUND";
+/// More operations on dead letters are under way than are worked on. RESOURCE_EXHAUSTED.
+pub const TOO_MANY_OPERATIONS: &str = "TOO_MANY_OPERATIONS";
 /// The database cannot be reached; the same request may succeed later. UNAVAILABLE.
 pub const STORE_UNAVAILABLE: &str = "STORE_UNAVAILABLE";
 /// The broker cannot be reached; the same request may succeed later. UNAVAILABLE.

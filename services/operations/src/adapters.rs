@@ -1,0 +1,7 @@
+//! Where the service meets the world.
+
+pub mod events;
+pub mod grpc;
+pub mod mongo;
+mod record;
+pub mod sqlite;

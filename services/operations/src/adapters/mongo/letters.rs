@@ -1,0 +1,180 @@
+//! Failures in, letters out.
+
+use async_trait::async_trait;
+use futures::{TryStreamExt, future::try_join_all};
+use mongodb::bson::{Bson, Document, doc};
+use serde::Deserialize;
+use uuid::Uuid;
+use waybill::{
+    clock::from_unix_millis,
+    grpc::page::Page,
+    message::Message,
+    mongo::{is_duplicate_key, store_error},
+    store::{Error, Result},
+};
+
+use super::{MongoOperations, document::LetterDocument, query};
+use crate::{
+    domain::{
+        dead_letter::{DeadLetter, Failed, Phase},
+        filter::{Cause, Filter},
+    },
+    ports::dead_letters::{DeadLetters, Intake},
+};
+
+/// Attempts at one failure while others change its letter: an operation moves a letter a few times.
+const MAX_ATTEMPTS: usize = 10;
+
+#[async_trait]
+impl Intake for MongoOperations {
+    async fn record(&self, failures: &[Failed]) -> Result<()> {
+        self.indexes[0].ensure().await?;
+        try_join_all(failures.iter().map(|failed| self.record_one(failed)))
+            .await
+            .map(drop)
+    }
+}
+
+impl MongoOperations {
+    async fn record_one(&self, failed: &Failed) -> Result<()> {
+        for _ in 0..MAX_ATTEMPTS {
+            if self.try_record(failed).await? {
+                return Ok(());
+            }
+        }
+        Err(Error::Unavailable(
+            "a dead letter changes all the time".to_owned(),
+        ))
+    }
+
+    /// `false` when somebody else has changed the letter meanwhile.
+    async fn try_record(&self, failed: &Failed) -> Result<bool> {
+        let id = failed.dead_letter.id.to_string();
+        let known = self
+            .letters
+            .find_one(doc! {"_id": &id})
+            .projection(doc! {"message": 0})
+            .await
+            .map_err(store_error)?;
+        let Some(known) = known else {
+            return match self.letters.insert_one(LetterDocument::new(failed)).await {
+                Ok(_) => Ok(true),
+                Err(error) if is_duplicate_key(&error) => Ok(false),
+                Err(error) => Err(store_error(error)),
+            };
+        };
+        let revision = known.revision;
+        let Some(letter) = known.into_parts()?.0.failed_again(failed) else {
+            return Ok(true);
+        };
+        let changed = self
+            .letters
+            .update_one(
+                doc! {"_id": id, "revision": revision},
+                LetterDocument::change(&letter, failed)?,
+            )
+            .await
+            .map_err(store_error)?;
+        Ok(changed.matched_count == 1)
+    }
+}
+
+#[derive(Debug, Deserialize)]
+struct CauseDocument {
+    #[serde(rename = "_id")]
+    cause: CauseKey,
+    count: i64,
+    oldest: mongodb::bson::DateTime,
+    newest: mongodb::bson::DateTime,
+}
+
+#[derive(Debug, Deserialize)]
+struct CauseKey {
+    consumer: String,
+    event_type: String,
+    reason: String,
+}
+
+#[async_trait]
+impl DeadLetters for MongoOperations {
+    async fn get(&self, id: Uuid) -> Result<Option<(DeadLetter, Message)>> {
+        let found = self
+            .letters
+            .find_one(doc! {"_id": id.to_string()})
+            .await
+            .map_err(store_error)?;
+        found.map(with_message).transpose()
+    }
+
+    async fn list(&self, phase: Phase, filter: &Filter, page: Page) -> Result<Vec<DeadLetter>> {
+        let found = self
+            .letters
+            .find(query::of(phase, filter, page.after))
+            .sort(query::newest_first())
+            .projection(doc! {"message": 0})
+            .limit(i64::try_from(page.size + 1).unwrap_or(i64::MAX))
+            .await
+            .map_err(store_error)?;
+        let documents: Vec<_> = found.try_collect().await.map_err(store_error)?;
+        documents
+            .into_iter()
+            .map(|document| Ok(document.into_parts()?.0))
+            .collect()
+    }
+
+    async fn causes(&self, filter: &Filter, limit: usize) -> Result<Vec<Cause>> {
+        let found = self
+            .letters
+            .aggregate([
+                doc! {"$match": query::of(Phase::Open, filter, None)},
+                doc! {"$sort": query::newest_first()},
+                doc! {"$limit": i64::try_from(limit).unwrap_or(i64::MAX)},
+                doc! {"$group": {
+                    "_id": {"consumer": "$consumer", "event_type": "$event_type", "reason": "$reason"},
+                    "count": {"$sum": 1_i64},
+                    "oldest": {"$min": "$last_failure"},
+                    "newest": {"$max": "$last_failure"},
+                }},
+            ])
+            .with_type::<CauseDocument>()
+            .await
+            .map_err(store_error)?;
+        let causes: Vec<_> = found.try_collect().await.map_err(store_error)?;
+        Ok(causes.into_iter().map(Cause::from).collect())
+    }
+
+    async fn waiting(&self, ids: &[Uuid]) -> Result<u64> {
+        let query = doc! {"_id": {"$in": texts(ids)}, "state": "WAITING"};
+        self.letters.count_documents(query).await.map_err(store_error)
+    }
+}
+
+impl From<CauseDocument> for Cause {
+    fn from(document: CauseDocument) -> Self {
+        Self {
+            consumer: document.cause.consumer,
+            event_type: document.cause.event_type,
+            reason: document.cause.reason,
+            count: document.count.try_into().unwrap_or(0),
+            oldest: from_unix_millis(document.oldest.timestamp_millis()),
+            newest: from_unix_millis(document.newest.timestamp_millis()),
+        }
+    }
+}
+
+/// A document that was read whole.
+pub(super) fn with_message(document: LetterDocument) -> Result<(DeadLetter, Message)> {
+    let (letter, message) = document.into_parts()?;
+    let message = message.ok_or_else(|| Error::Failed("a dead letter holds no message".to_owned()))?;
+    Ok((letter, message))
+}
+
+/// Ids as they stand in documents.
+pub(super) fn texts(ids: &[Uuid]) -> Vec<String> {
+    ids.iter().map(Uuid::to_string).collect()
+}
+
+/// The id of a document of which only that was read.
+pub(super) fn id_of(document: &Document) -> Option<Bson> {
+    document.get("_id").cloned()
+}
