@@ -1,6 +1,7 @@
 //! Where the service meets the world.
 
 pub mod events;
+pub mod gauge;
 pub mod grpc;
 pub mod mongo;
 mod record;

@@ -17,6 +17,7 @@ use waybill::{
 use crate::{
     adapters::{
         events::DeadLetterQueue,
+        gauge,
         grpc::DeadLetterApi,
         mongo::MongoOperations,
         sqlite::{self, SqliteOperations},
@@ -44,6 +45,9 @@ pub async fn service(
             store.stores()
         }
     };
+    let names = consumers.iter().map(|consumer| consumer.queue.clone()).collect();
+    let letters = Arc::clone(&stores.dead_letters);
+    service = service.running(stop, |stop| gauge::count(letters, names, stop));
     for consumer in consumers {
         let queue = DeadLetterQueue::new(
             Arc::clone(&platform.broker),
