@@ -5,14 +5,12 @@
 //! batch is not acknowledged, so the broker hands it out again.
 
 mod dispatch;
+mod telling;
 
-use std::{
-    sync::Arc,
-    time::{Duration, Instant},
-};
+use std::{sync::Arc, time::Instant};
 
 use tokio_util::sync::CancellationToken;
-use tracing::{error, info, warn};
+use tracing::{info, warn};
 
 use self::dispatch::Events;
 use crate::{
@@ -27,12 +25,10 @@ use crate::{
     handler::Handler,
     message::Message,
     publisher::{self, Destination, Publication, Publisher},
+    story::{Ending, Teller},
     telemetry::{
         metrics::consumer::Consuming,
-        trace::{
-            Flow,
-            messaging::{ProcessedBy, Processing, creation},
-        },
+        trace::messaging::{ProcessedBy, Processing},
     },
     topology::Subscription,
 };
@@ -47,6 +43,7 @@ pub struct Consumer {
     instance: String,
     metrics: Consuming,
     spans: ProcessedBy,
+    teller: Option<Teller>,
 }
 
 impl Consumer {
@@ -71,7 +68,15 @@ impl Consumer {
             handler,
             clock,
             instance: instance.into(),
+            teller: None,
         }
+    }
+
+    /// Tells `teller` of every attempt.
+    #[must_use]
+    pub fn telling(mut self, teller: Teller) -> Self {
+        self.teller = Some(teller);
+        self
     }
 
     /// Processes events in another trace than their publisher's.
@@ -192,6 +197,8 @@ impl Consumer {
                     let outcome = handled.next().expect("dispatch answers one outcome an envelope");
                     if outcome.is_ok() {
                         self.metrics.took_effect(&envelope, now, &span);
+                        let (message, started) = (&messages[index], processing.started());
+                        self.tell(message, &envelope, started, &span, Ending::Handled);
                     }
                     outcome
                 }
@@ -225,7 +232,7 @@ impl Consumer {
         let span = self
             .spans
             .failed(processing, index, &message, failure.reason, delay.is_some());
-        self.log_failure(&message, &failure, attempt, delay);
+        self.tell_failure(&message, &failure, delay, processing.started(), &span);
         dead_letter::record_failure(&mut message, &failure, &by, self.clock.now());
         if let Some(traceparent) = TraceContext::default().naming(&span).traceparent {
             let name = dead_letter::LAST_ATTEMPT.to_owned();
@@ -238,23 +245,6 @@ impl Consumer {
         Publication {
             destination: Destination::Queue(queue),
             message,
-        }
-    }
-
-    fn log_failure(&self, message: &Message, failure: &Failure, attempt: u32, delay: Option<Duration>) {
-        let consumer = &self.subscription.queue;
-        let flow = Flow::of_message(message);
-        let trace = creation(message);
-        let (message_id, correlation_id) = (flow.message_id(), flow.correlation_id());
-        let (order_id, user_id) = (flow.id_of("order.id"), flow.id_of("user.id"));
-        let trace_id = trace.is_valid().then(|| trace.trace_id().to_string());
-        match delay {
-            Some(delay) => {
-                warn!(consumer, message_id, correlation_id, order_id, user_id, trace_id, attempt, ?delay, %failure, "handling failed, will retry");
-            }
-            None => {
-                error!(consumer, message_id, correlation_id, order_id, user_id, trace_id, attempt, %failure, "handling failed, dead-lettered");
-            }
         }
     }
 

@@ -7,6 +7,7 @@ mod database;
 pub mod inbox;
 pub mod outbox;
 mod stored_message;
+pub mod stories;
 mod taps;
 
 use std::time::Duration;
@@ -16,6 +17,7 @@ pub use database::Database;
 pub use inbox::SqliteInbox;
 pub use outbox::SqliteOutbox;
 pub use rusqlite;
+pub use stories::SqliteStories;
 pub use taps::EmbeddedTaps;
 
 /// `duration` in whole milliseconds, as rows hold it.

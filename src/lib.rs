@@ -24,6 +24,7 @@ pub mod failure;
 pub mod handler;
 pub mod inbox;
 pub mod retry;
+pub mod story;
 pub mod tap;
 pub mod topology;
 

@@ -27,6 +27,7 @@ mod message;
 mod observed;
 pub mod outbox;
 mod sessions;
+mod stories;
 
 pub use database::{Client, DEFAULT_PREFIX, Database};
 pub use error::{is_duplicate_key, store_error};
@@ -34,4 +35,5 @@ pub use group_insert::{GroupInsert, Inserted, MAX_GROUP};
 pub use inbox::{MongoEffects, MongoInbox};
 pub use indexes::{Indexes, until_ensured};
 pub use outbox::MongoOutbox;
+pub use stories::MongoStories;
 pub use {bson, mongodb};

@@ -18,6 +18,7 @@ use crate::{
     relay::{Relay, RelayHandle},
     retry::RetryPolicy,
     store::Result,
+    story::Stories,
     topology::Subscription,
 };
 
@@ -79,6 +80,15 @@ impl Platform {
                 Database::Sqlite(embedded::Database::open(&path, migrations)?)
             }
             Databases::Mongo(client) => Database::Mongo(client.database(service)),
+        })
+    }
+
+    /// Where attempts at events are told, of all services together: it is an operator's, not a service's.
+    pub fn stories(&self) -> Result<Arc<dyn Stories>> {
+        let clock = Arc::clone(&self.clock);
+        Ok(match self.database("story", embedded::stories::MIGRATIONS)? {
+            Database::Sqlite(database) => Arc::new(embedded::SqliteStories::new(database, clock)),
+            Database::Mongo(database) => Arc::new(mongo::MongoStories::new(&database, clock)),
         })
     }
 

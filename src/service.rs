@@ -6,7 +6,7 @@ use futures::future::BoxFuture;
 use tokio_util::sync::CancellationToken;
 use tonic::{body::Body, server::NamedService, service::RoutesBuilder};
 
-use crate::{consumer::Consumer, outbox::Outbox, platform::Database, relay::Relay};
+use crate::{consumer::Consumer, outbox::Outbox, platform::Database, relay::Relay, story::Teller};
 
 type AddRoutes = Box<dyn FnOnce(&mut RoutesBuilder) + Send>;
 
@@ -73,6 +73,16 @@ impl Service {
     #[must_use]
     pub fn consuming(mut self, consumer: Consumer) -> Self {
         self.consumers.push(consumer);
+        self
+    }
+
+    /// Tells `teller` of every attempt of its consumers.
+    #[must_use]
+    pub fn telling(mut self, teller: &Teller) -> Self {
+        let consumers = self.consumers.into_iter();
+        self.consumers = consumers
+            .map(|consumer| consumer.telling(teller.clone()))
+            .collect();
         self
     }
 

@@ -12,5 +12,7 @@ mod outbox;
 mod peer;
 #[path = "embedded/processes.rs"]
 mod processes;
+#[path = "embedded/stories.rs"]
+mod stories;
 #[path = "embedded/taps.rs"]
 mod taps;

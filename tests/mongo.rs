@@ -14,3 +14,5 @@ mod outage;
 mod outbox;
 #[path = "mongo/round_trips.rs"]
 mod round_trips;
+#[path = "mongo/stories.rs"]
+mod stories;

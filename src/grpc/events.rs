@@ -1,4 +1,4 @@
-//! `waybill.operations.v1.EventService`: shows events as they pass.
+//! `waybill.operations.v1.EventService`: shows events as they pass, and what became of them.
 
 use std::sync::Arc;
 
@@ -7,21 +7,24 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tonic::{Code, Request, Response, Status};
 
 use super::{
-    reason,
+    reason, request,
     status::{self, Violations},
 };
 use crate::{
     broker,
+    clock::from_unix_millis,
     contract::{
         EVENTS,
         operations::v1::{
-            TailEventsRequest, TailEventsResponse, TailedEvent,
+            Attempt, AttemptState, ListAttemptsRequest, ListAttemptsResponse, TailEventsRequest,
+            TailEventsResponse, TailedEvent,
             event_service_server::{EventService, EventServiceServer},
             tail_events_response::Passed,
         },
     },
     envelope::Envelope,
     message::Message,
+    story::{self, Ending, Stories},
     tap::{Tap, Taps},
 };
 
@@ -32,17 +35,19 @@ pub const MAX_WATCHERS: usize = 16;
 /// Prefix of the type names in `google.protobuf.Any`.
 const TYPE_URL: &str = "type.googleapis.com";
 
-/// The service over `taps`, ready to be added to a server.
-pub fn service(taps: Arc<dyn Taps>) -> EventServiceServer<GrpcEventService> {
+/// The service over `taps` and `stories`, ready to be added to a server.
+pub fn service(taps: Arc<dyn Taps>, stories: Arc<dyn Stories>) -> EventServiceServer<GrpcEventService> {
     EventServiceServer::new(GrpcEventService {
         taps,
+        stories,
         watchers: Arc::new(Semaphore::new(MAX_WATCHERS)),
     })
 }
 
-/// The gRPC face of taps.
+/// The gRPC face of taps and stories.
 pub struct GrpcEventService {
     taps: Arc<dyn Taps>,
+    stories: Arc<dyn Stories>,
     watchers: Arc<Semaphore>,
 }
 
@@ -73,6 +78,20 @@ impl EventService for GrpcEventService {
             })
         });
         Ok(Response::new(batches.flat_map(stream::iter).boxed()))
+    }
+
+    async fn list_attempts(
+        &self,
+        request: Request<ListAttemptsRequest>,
+    ) -> Result<Response<ListAttemptsResponse>, Status> {
+        let subject = &request.get_ref().subject;
+        let mut violations = Violations::default();
+        request::uuid("subject", subject, &mut violations);
+        violations.into_result()?;
+        let told = self.stories.of(subject).await;
+        let told = told.map_err(|error| status::store_error(&error))?;
+        let attempts = told.into_iter().map(attempt).collect();
+        Ok(Response::new(ListAttemptsResponse { attempts }))
     }
 }
 
@@ -164,6 +183,29 @@ fn tailed(message: &Message) -> TailedEvent {
             problem: error.to_string(),
             ..TailedEvent::default()
         },
+    }
+}
+
+/// An attempt as a client sees it.
+fn attempt(told: story::Attempt) -> Attempt {
+    let (state, reason) = match told.ending {
+        Ending::Handled => (AttemptState::Handled, String::new()),
+        Ending::Retried(reason) => (AttemptState::Retried, reason),
+        Ending::GivenUp(reason) => (AttemptState::GivenUp, reason),
+    };
+    Attempt {
+        event_id: told.event_id,
+        r#type: told.type_name,
+        subject: told.subject,
+        event_time: Some(from_unix_millis(told.event_time_ms).into()),
+        consumer: told.consumer,
+        instance: told.instance,
+        number: i32::try_from(told.number).unwrap_or(i32::MAX),
+        start_time: Some(from_unix_millis(told.start_time_ms).into()),
+        end_time: Some(from_unix_millis(told.end_time_ms).into()),
+        state: state.into(),
+        reason,
+        trace_id: told.trace_id,
     }
 }
 

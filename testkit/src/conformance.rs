@@ -3,3 +3,4 @@
 pub mod broker;
 pub mod inbox;
 pub mod outbox;
+pub mod stories;

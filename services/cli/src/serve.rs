@@ -1,6 +1,9 @@
 //! `waybill up` and `waybill serve`: services in this process, until it is told to stop.
 
-use std::io::{self, Write};
+use std::{
+    io::{self, Write},
+    sync::Arc,
+};
 
 use anyhow::{Context, Result};
 use clap::ValueEnum;
@@ -14,6 +17,7 @@ use waybill::{
     service::Service,
     shutdown,
     source::Published,
+    story::Teller,
     telemetry,
     topology::Subscription,
 };
@@ -91,14 +95,18 @@ pub(crate) async fn run(process: &str, roles: &[Role], flags: Flags) -> Result<(
     // Also of services that run elsewhere: their queues must be there before anything is published.
     let subscriptions: Vec<_> = Role::ALL.iter().flat_map(|role| role.subscriptions()).collect();
     let taps = platform::taps(&settings, process, &subscriptions).map_err(cannot_open)?;
+    let stories = platform.stories()?;
+    let (teller, telling) = Teller::new(Arc::clone(&stories));
     let background = CancellationToken::new();
     let mut services = Vec::new();
     for role in roles {
-        services.push(role.service(&platform, &settings, &background).await?);
+        let service = role.service(&platform, &settings, &background).await?;
+        services.push(service.telling(&teller));
     }
     // Events belong to no service, and every process shows them: whichever runs here serves that too.
     if let Some(service) = services.pop() {
-        services.push(service.serving(events::service(taps)));
+        let service = service.serving(events::service(taps, stories));
+        services.push(service.running(&background, |stop| telling.run(stop)));
     }
 
     let announcement = Announcement {

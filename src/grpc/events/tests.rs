@@ -2,7 +2,6 @@ use prost::Message as _;
 
 use super::*;
 use crate::{
-    clock::from_unix_millis,
     context::Context,
     contract::{Event, order::v1::OrderCreated},
 };
@@ -98,9 +97,36 @@ impl Tap for FakeTap {
     }
 }
 
+/// The story of one attempt at whatever is asked for.
+struct FakeStories;
+
+#[tonic::async_trait]
+impl Stories for FakeStories {
+    async fn record(&self, _: &[story::Attempt]) -> crate::store::Result<()> {
+        Ok(())
+    }
+
+    async fn of(&self, subject: &str) -> crate::store::Result<Vec<story::Attempt>> {
+        Ok(vec![story::Attempt {
+            event_id: "e-1".into(),
+            type_name: OrderCreated::TYPE.into(),
+            subject: subject.into(),
+            event_time_ms: 1_000,
+            consumer: "waybill.test".into(),
+            instance: "up-1".into(),
+            number: 2,
+            start_time_ms: 1_250,
+            end_time_ms: 1_500,
+            ending: Ending::GivenUp("BROKEN".into()),
+            trace_id: String::new(),
+        }])
+    }
+}
+
 fn served(is_away: bool) -> GrpcEventService {
     GrpcEventService {
         taps: Arc::new(FakeTaps { is_away }),
+        stories: Arc::new(FakeStories),
         watchers: Arc::new(Semaphore::new(MAX_WATCHERS)),
     }
 }
@@ -146,4 +172,32 @@ async fn a_broker_that_is_away_ends_a_watch_with_an_error_that_invites_a_retry()
         MAX_WATCHERS,
         "its place is free again"
     );
+}
+
+#[tokio::test]
+async fn an_attempt_is_told_with_all_that_is_known_of_it() {
+    let subject = uuid::Uuid::from_u128(7).to_string();
+    let request = ListAttemptsRequest {
+        subject: subject.clone(),
+    };
+    let answer = served(false).list_attempts(Request::new(request)).await.unwrap();
+    let expected = Attempt {
+        event_id: "e-1".into(),
+        r#type: OrderCreated::TYPE.into(),
+        subject,
+        event_time: Some(from_unix_millis(1_000).into()),
+        consumer: "waybill.test".into(),
+        instance: "up-1".into(),
+        number: 2,
+        start_time: Some(from_unix_millis(1_250).into()),
+        end_time: Some(from_unix_millis(1_500).into()),
+        state: AttemptState::GivenUp.into(),
+        reason: "BROKEN".into(),
+        trace_id: String::new(),
+    };
+    assert_eq!(answer.into_inner().attempts, [expected]);
+    let refused = served(false)
+        .list_attempts(Request::new(ListAttemptsRequest::default()))
+        .await;
+    assert_eq!(refused.unwrap_err().code(), Code::InvalidArgument);
 }

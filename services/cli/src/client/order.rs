@@ -1,15 +1,19 @@
 //! `waybill order …`
 
 mod item;
+mod trace;
 mod watch;
 
 use std::io::{self, Write};
 
 use anyhow::Result;
 use clap::Subcommand;
-use waybill::contract::order::v1::{
-    CancelOrderRequest, GetOrderRequest, ListOrdersRequest, Order, OrderState, PlaceOrderRequest,
-    order_service_client::OrderServiceClient,
+use waybill::contract::{
+    operations::v1::event_service_client::EventServiceClient,
+    order::v1::{
+        CancelOrderRequest, GetOrderRequest, ListOrdersRequest, Order, OrderState, PlaceOrderRequest,
+        order_service_client::OrderServiceClient,
+    },
 };
 
 use super::{
@@ -61,6 +65,11 @@ pub(crate) enum Command {
         /// UUID that makes a repeat of this command safe; made up if not given.
         #[arg(long)]
         request_id: Option<String>,
+    },
+    /// Tell an order's whole story: each event, who handled it, when, and in which attempt.
+    Trace {
+        /// UUID of the order.
+        order_id: String,
     },
     /// Show every version of an order as it comes, until interrupted.
     Watch {
@@ -118,6 +127,10 @@ pub(crate) async fn run(command: Command, connection: &Connection, output: &Outp
             };
             let answer = call(body, async |request| client.cancel_order(request).await).await?;
             show(output, &answer.order.unwrap_or_default())
+        }
+        Command::Trace { order_id } => {
+            let mut events = EventServiceClient::new(connection.channel());
+            trace::run(&mut client, &mut events, order_id, output).await
         }
         Command::Watch {
             order_id,

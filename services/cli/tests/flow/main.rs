@@ -17,3 +17,4 @@ mod order_of_events;
 mod outage;
 mod sharing;
 mod tail;
+mod trace;

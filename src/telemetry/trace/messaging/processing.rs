@@ -213,6 +213,11 @@ fn sampled(span: &SpanContext) -> SpanContext {
 }
 
 impl Processing {
+    /// When it began.
+    pub(crate) fn started(&self) -> SystemTime {
+        self.started
+    }
+
     /// The span of message number `index`; not valid when nothing records it.
     pub(crate) fn span_context(&self, index: usize) -> SpanContext {
         self.messages
