@@ -60,6 +60,10 @@ impl Announcement<'_> {
             );
             return (body, "waybill.user.v1.UserService/RegisterUser");
         }
+        if self.roles == [Role::Operations] {
+            let method = "waybill.operations.v1.DeadLetterService/SummarizeDeadLetters";
+            return ("{}".to_owned(), method);
+        }
         let body = format!(r#"{{"user_id": "{id}"}}"#);
         if self.roles.contains(&Role::Order) {
             (body, "waybill.order.v1.OrderService/ListOrders")

@@ -5,6 +5,7 @@
 
 mod amount;
 mod connection;
+mod dlq;
 mod events;
 mod health;
 mod notification;
@@ -50,6 +51,9 @@ pub(crate) enum Command {
     /// Show what events there are, and watch them pass.
     #[command(subcommand)]
     Events(events::Command),
+    /// Show what consumers gave up, and send it back or set it aside.
+    #[command(subcommand)]
+    Dlq(Box<dlq::Command>),
     /// Exit with 0 when the platform is ready, with 1 when it is not.
     Health(health::Health),
 }
@@ -63,6 +67,7 @@ pub(crate) async fn run(command: Command, options: Options) -> Result<()> {
         Command::Order(command) => order::run(command, &connection, &output).await,
         Command::Notification(command) => notification::run(command, &connection, &output).await,
         Command::Events(command) => events::run(command, &connection, &output).await,
+        Command::Dlq(command) => dlq::run(*command, &connection, &output).await,
         Command::Health(health) => health::run(&health).await,
     };
     // `waybill order list … | head -1` has all that it wants.

@@ -33,11 +33,13 @@ pub(crate) enum Role {
     User,
     /// Mails users about their orders.
     Notification,
+    /// Keeps what consumers gave up, and sends it back or sets it aside.
+    Operations,
 }
 
 impl Role {
     /// All of them.
-    pub(crate) const ALL: [Self; 3] = [Self::Order, Self::User, Self::Notification];
+    pub(crate) const ALL: [Self; 4] = [Self::Order, Self::User, Self::Notification, Self::Operations];
 
     /// Its short name.
     pub(crate) fn name(self) -> &'static str {
@@ -45,6 +47,7 @@ impl Role {
             Self::Order => "order",
             Self::User => "user",
             Self::Notification => "notification",
+            Self::Operations => "operations",
         }
     }
 
@@ -54,6 +57,8 @@ impl Role {
             Self::Order => waybill_order::publishes(),
             Self::User => waybill_user::publishes(),
             Self::Notification => waybill_notification::publishes(),
+            // What it sends back is somebody else's.
+            Self::Operations => &[],
         }
     }
 
@@ -63,6 +68,8 @@ impl Role {
             Self::Order => waybill_order::subscriptions(),
             Self::User => waybill_user::subscriptions(),
             Self::Notification => waybill_notification::subscriptions(),
+            // It takes dead letters of the others, and no events.
+            Self::Operations => Vec::new(),
         }
     }
 
@@ -78,6 +85,7 @@ impl Role {
             Self::Notification => {
                 waybill_notification::service(platform, mail::settings(settings)?, stop).await
             }
+            Self::Operations => waybill_operations::service(platform, subscriptions(), stop).await,
         };
         service.with_context(|| format!("cannot start the {} service", self.name()))
     }
@@ -93,7 +101,7 @@ pub(crate) async fn run(process: &str, roles: &[Role], flags: Flags) -> Result<(
     let http = listen(&settings.http_addr).await?;
     let platform = Platform::open(&settings, process).await.map_err(cannot_open)?;
     // Also of services that run elsewhere: their queues must be there before anything is published.
-    let subscriptions: Vec<_> = Role::ALL.iter().flat_map(|role| role.subscriptions()).collect();
+    let subscriptions = subscriptions();
     let taps = platform::taps(&settings, process, &subscriptions).map_err(cannot_open)?;
     let stories = platform.stories()?;
     let (teller, telling) = Teller::new(Arc::clone(&stories));
@@ -126,6 +134,11 @@ pub(crate) async fn run(process: &str, roles: &[Role], flags: Flags) -> Result<(
         drain_timeout: settings.drain_timeout,
     };
     Ok(host.run(&platform, services, &stop).await?)
+}
+
+/// What all services consume.
+fn subscriptions() -> Vec<Subscription> {
+    Role::ALL.iter().flat_map(|role| role.subscriptions()).collect()
 }
 
 /// What a process is called in traces: `waybill-order` for one that serves orders alone.

@@ -36,24 +36,46 @@ impl Output {
         message: &M,
         text: impl FnOnce(&mut dyn Write) -> io::Result<()>,
     ) -> Result<()> {
-        let mut out = Vec::new();
-        if let Some(pool) = &self.json {
-            let descriptor = pool
-                .get_message_by_name(&M::full_name())
-                .with_context(|| format!("no schema for {}", M::full_name()))?;
-            let mut dynamic = DynamicMessage::new(descriptor);
-            dynamic.transcode_from(message)?;
-            serde_json::to_writer(&mut out, &dynamic)?;
-            writeln!(out)?;
-        } else {
-            text(&mut out)?;
+        match self.value(message)? {
+            Some(value) => write(&[value.to_string().as_bytes(), b"\n"].concat()),
+            None => self.text(text),
         }
+    }
+
+    /// Prints what is for people only, as headings are.
+    pub(crate) fn text(&self, text: impl FnOnce(&mut dyn Write) -> io::Result<()>) -> Result<()> {
+        if self.json.is_some() {
+            return Ok(());
+        }
+        let mut out = Vec::new();
+        text(&mut out)?;
         write(&out)
+    }
+
+    /// Prints a value that is for scripts only, as one line.
+    pub(crate) fn json(&self, value: &serde_json::Value) -> Result<()> {
+        match self.json {
+            Some(_) => write(&[value.to_string().as_bytes(), b"\n"].concat()),
+            None => Ok(()),
+        }
     }
 
     /// Whether answers are for scripts.
     pub(crate) fn is_json(&self) -> bool {
         self.json.is_some()
+    }
+
+    /// A message as JSON, when answers are printed so.
+    pub(crate) fn value<M: Message + Name>(&self, message: &M) -> Result<Option<serde_json::Value>> {
+        let Some(pool) = &self.json else {
+            return Ok(None);
+        };
+        let descriptor = pool
+            .get_message_by_name(&M::full_name())
+            .with_context(|| format!("no schema for {}", M::full_name()))?;
+        let mut dynamic = DynamicMessage::new(descriptor);
+        dynamic.transcode_from(message)?;
+        Ok(Some(serde_json::to_value(&dynamic)?))
     }
 }
 

@@ -33,6 +33,7 @@ async fn grpcurl_finds_its_way_by_reflection() {
     for service in [
         "grpc.health.v1.Health",
         "waybill.notification.v1.NotificationService",
+        "waybill.operations.v1.DeadLetterService",
         "waybill.order.v1.OrderService",
         "waybill.user.v1.UserService",
     ] {

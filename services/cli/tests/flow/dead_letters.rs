@@ -17,9 +17,29 @@ use crate::support::{
 const STATS: &str = "waybill.user.order-stats";
 const MAIL: &str = "waybill.notification.mail";
 
+/// Every service but that of operations, which would take dead letters out of the queues that are looked
+/// into here.
+struct Consumers(Vec<Process>);
+
+impl Consumers {
+    async fn start(stack: &Stack) -> Self {
+        let started = ["order", "user", "notification"].map(|role| Process::start(stack, &["serve", role]));
+        let mut ready = Vec::new();
+        for process in started {
+            ready.push(process.ready().await);
+        }
+        Self(ready)
+    }
+
+    fn client(&self) -> Client {
+        let channel = |at: usize| self.0[at].channel();
+        Client::split(channel(0), channel(1), channel(2))
+    }
+}
+
 async fn poison_is_set_aside(stack: Stack) {
-    let up = Process::start(&stack, &["up"]).ready().await;
-    let client = Client::of(up.channel());
+    let consumers = Consumers::start(&stack).await;
+    let client = consumers.client();
     let user = client.register().await;
     let good = || message(&created_and_cancelled(&user.user_id).0);
     let spoiled = |spoil: fn(&mut Message)| {
@@ -72,8 +92,8 @@ async fn a_contact_that_never_comes(stack: Stack) {
     let stack = stack
         .with("WAYBILL_RETRY_MAX_ATTEMPTS", "3")
         .with("WAYBILL_RETRY_FIRST_DELAY", "50ms");
-    let up = Process::start(&stack, &["up"]).ready().await;
-    let client = Client::of(up.channel());
+    let consumers = Consumers::start(&stack).await;
+    let client = consumers.client();
     let stranger = new_id();
     let order = client.place(order_for(&stranger, 1)).await;
     let dead = Peek::into(stack.broker().await, &format!("{MAIL}.dead"))
@@ -104,17 +124,19 @@ async fn a_contact_that_never_comes_is_a_dead_letter_on_rabbitmq_and_mongodb() {
 /// The message waits in a queue of the old policy when the new one comes into force.
 async fn a_policy_changes(mut stack: Stack) {
     stack.set("WAYBILL_RETRY_FIRST_DELAY", "5s");
-    let before = Process::start(&stack, &["up"]).ready().await;
-    let client = Client::of(before.channel());
+    let before = Consumers::start(&stack).await;
+    let client = before.client();
     let (created, _) = created_and_cancelled(&new_id());
     stack.publish([message(&created)]).await;
     // The statistics have no wait; when they count it, the mail consumer has had it as long.
     client.stats_of(&created.user_id, 1, 0).await;
-    assert!(before.terminate().await.success());
+    for process in before.0 {
+        assert!(process.terminate().await.success());
+    }
 
     stack.set("WAYBILL_RETRY_MAX_ATTEMPTS", "2");
     stack.set("WAYBILL_RETRY_FIRST_DELAY", "100ms");
-    let _after = Process::start(&stack, &["up"]).ready().await;
+    let _after = Consumers::start(&stack).await;
     let dead = Peek::into(stack.broker().await, &format!("{MAIL}.dead"))
         .await
         .messages(1)

@@ -33,6 +33,7 @@ async fn it_says_where_everything_is_and_becomes_ready() {
         "order.outbox",
         "user.database",
         "notification.database",
+        "operations.database",
     ] {
         assert!(report.contains(&format!("{{\"name\":\"{check}\"}}")), "{report}");
     }
