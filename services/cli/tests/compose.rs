@@ -176,7 +176,12 @@ fn every_command_is_one_that_the_binary_takes() {
     }
     assert_eq!(
         Vec::from_iter(roles),
-        ["serve notification", "serve order", "serve user"]
+        [
+            "serve notification",
+            "serve operations",
+            "serve order",
+            "serve user"
+        ]
     );
 
     for (name, service) in services(&compose) {

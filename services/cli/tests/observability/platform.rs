@@ -11,7 +11,7 @@ use crate::{
 };
 
 /// Services, each a process and a job of Prometheus.
-const SERVICES: [&str; 3] = ["order", "user", "notification"];
+const SERVICES: [&str; 4] = ["order", "user", "notification", "operations"];
 
 /// What fetches no faster than this misses nothing that a test waits for.
 const INTERVAL: &str = "1s";

@@ -192,7 +192,7 @@ async fn until_the_trouble_shows(prometheus: &PrometheusServer) {
 /// The table in docs/observability.md has every metric of ours with its labels, and no others.
 async fn every_metric_has_its_line_in_the_table(prometheus: &PrometheusServer) {
     let documented = documented_metrics();
-    let ours = "{job=~\"order|user|notification\", __name__!~\".+:.+|ALERTS.*|up|scrape_.+\"}";
+    let ours = "{job=~\"order|user|notification|operations\", __name__!~\".+:.+|ALERTS.*|up|scrape_.+\"}";
     let mut measured: BTreeMap<_, BTreeSet<_>> = BTreeMap::new();
     for (mut labels, _) in prometheus.query(ours).await {
         let name = labels.remove("__name__").expect("a series has a name");
