@@ -1,43 +1,40 @@
 //! A message that fails stays in its trace: retries, a dead letter, and its replay.
 
-use waybill::{
-    contract::notification::v1::list_notifications_request::Filter,
-    publisher::{Destination, Publication},
-    topology::Subscription,
-};
-use waybill_testkit::{jaeger::Span, tools::without_go};
+use waybill::contract::notification::v1::list_notifications_request::Filter;
+use waybill_testkit::{jaeger::Span, tools::without_go, wait};
 
 use crate::{
     one_trace::{MAIL, PROCESS_MAIL, PROCESS_STATS, PUBLISH, wait_for_contact},
     platform::{CONVERSATION, Caller, Platform, assert_says, only, trace_with},
-    support::{client::order_for, events::Peek, stack::Stack},
+    support::{client::order_for, process::Process, stack::Stack},
 };
 
-const QUEUE: &str = "waybill.notification.mail";
 const DEAD: &str = "waybill.notification.mail.dead";
 const PUBLISH_DEAD: &str = "publish waybill.notification.mail.dead";
 
-/// Sends the one dead letter back to the queue of the consumer that failed, as an operator would.
-async fn replay(stack: &Stack) {
-    let broker = stack.broker().await;
-    Peek::into(broker.clone(), DEAD).await.messages(1).await;
-    let mut deliveries = broker
-        .subscribe(&Subscription::new(DEAD))
-        .await
-        .expect("it is there");
-    let mut batch = deliveries.next(1).await.expect("the broker is there");
-    let publication = Publication {
-        destination: Destination::Queue(QUEUE.to_owned()),
-        message: batch.messages.remove(0),
-    };
-    for result in broker.publisher().publish(vec![publication]).await {
-        result.expect("the broker confirms");
-    }
-    batch.acknowledgement.ack().await.expect("the broker is there");
+/// Sends all dead letters back, as an operator does, as soon as there is one.
+async fn replay(stack: &Stack) -> Process {
+    let operations = Process::start(stack, &["serve", "operations"]).ready().await;
+    wait::until("the dead letter is kept", async || {
+        let listed = dlq(stack, &operations, &["list"]).await;
+        (!listed.is_empty()).then_some(())
+    })
+    .await;
+    dlq(stack, &operations, &["replay", "--all", "--actor", "ada"]).await;
+    operations
 }
 
-fn number(span: &Span) -> String {
-    span.attributes["waybill.attempt"].to_string()
+async fn dlq(stack: &Stack, operations: &Process, arguments: &[&str]) -> String {
+    let mut command = stack.command(&["dlq"]);
+    command
+        .args(arguments)
+        .args(["--json", "--server", &operations.grpc]);
+    let output = tokio::task::spawn_blocking(move || command.output()).await;
+    let output = output
+        .expect("it does not panic")
+        .expect("the binary under test starts");
+    assert!(output.status.success(), "{output:?}");
+    String::from_utf8(output.stdout).expect("JSON is UTF-8")
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -59,8 +56,8 @@ async fn every_attempt_stands_in_the_trace_and_links_the_one_before() {
     platform.trace_with(&caller.correlation_id, &failed).await;
 
     platform.smtp.restart().await;
-    replay(&platform.stack).await;
-    let about = Filter::OrderId(order.order_id);
+    let _operations = replay(&platform.stack).await;
+    let about = Filter::OrderId(order.order_id.clone());
     platform.client.notifications_of(about, 1).await;
     let names = [
         PROCESS_MAIL,
@@ -74,8 +71,8 @@ async fn every_attempt_stands_in_the_trace_and_links_the_one_before() {
     let trace = platform.trace_with(&caller.correlation_id, &names).await;
 
     let publish = only(&trace, PUBLISH);
-    let mut attempts: Vec<_> = trace.spans.iter().filter(|s| s.name == PROCESS_MAIL).collect();
-    attempts.sort_by_key(|span| number(span));
+    // In the order in which they began.
+    let attempts: Vec<_> = trace.spans.iter().filter(|s| s.name == PROCESS_MAIL).collect();
     let [first, second, third] = attempts.as_slice() else {
         panic!("not three attempts: {attempts:#?}")
     };
@@ -109,6 +106,10 @@ async fn every_attempt_stands_in_the_trace_and_links_the_one_before() {
     let to_dead = only(&trace, PUBLISH_DEAD);
     assert_eq!(to_dead.parent_id.as_ref(), Some(&second.span_id));
     assert_says(to_dead, &[("messaging.destination.name", DEAD)]);
+    let sent_back = only(&trace, "publish waybill.notification.mail");
+    assert_eq!(sent_back.parent_id.as_ref(), Some(&second.span_id));
+    assert_eq!(sent_back.service, "waybill-operations");
+    assert_says(sent_back, &[("order.id", &order.order_id)]);
 }
 
 #[tokio::test(flavor = "multi_thread")]
