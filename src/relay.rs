@@ -17,6 +17,7 @@ use crate::{
     clock::Clock,
     outbox::{Entry, Outbox},
     publisher::{Destination, Publication, Publisher},
+    telemetry::trace,
 };
 
 /// Entries published and cleared together: large enough to share the round trips, small enough that
@@ -66,6 +67,7 @@ impl RelayHandle {
     /// Offers stored entries for publishing now. It never waits: what finds no room is swept later.
     pub fn offer(&self, entries: impl IntoIterator<Item = Entry>) {
         for entry in entries {
+            trace::stored(&entry.message);
             let bytes = u32::try_from(entry.message.body.len()).unwrap_or(u32::MAX);
             let Ok(room) = Arc::clone(&self.room).try_acquire_many_owned(bytes) else {
                 break;

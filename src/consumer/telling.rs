@@ -66,6 +66,7 @@ impl Consumer {
         let flow = Flow::of_message(message);
         let trace = creation(message);
         let (message_id, correlation_id) = (flow.message_id(), flow.correlation_id());
+        let message_id = message_id.as_ref();
         let (order_id, user_id) = (flow.id_of("order.id"), flow.id_of("user.id"));
         let trace_id = trace.is_valid().then(|| trace.trace_id().to_string());
         match delay {

@@ -29,10 +29,11 @@ use opentelemetry_sdk::{
 use opentelemetry_semantic_conventions::SCHEMA_URL;
 
 pub(super) use self::export::metrics as metrics_exporter;
+pub(crate) use self::flow::stored;
 use self::sampler::KeepFailures;
 pub use self::{
     export::Error,
-    flow::{Flow, about},
+    flow::{Flow, about, writing},
     messaging::processing,
     span::Span,
 };

@@ -59,6 +59,7 @@ impl Record {
                 method,
                 correlation_id,
                 trace_id,
+                message_id = Empty,
                 order_id = Empty,
                 user_id = Empty
             ),

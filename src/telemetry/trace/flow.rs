@@ -1,6 +1,6 @@
 //! Whose step it is: what every span and log line of a business transaction has in common.
 
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, Mutex, MutexGuard};
 
 use opentelemetry::{Context, KeyValue};
 use opentelemetry_semantic_conventions::attribute::{
@@ -13,9 +13,14 @@ use crate::{contract::EVENTS, envelope, message::Message};
 #[derive(Debug, Clone)]
 pub struct Flow {
     correlation_id: Arc<str>,
-    message_id: Option<Arc<str>>,
     /// Known from the beginning of an event; in a call, from when its handler finds out.
-    aggregate: Arc<OnceLock<KeyValue>>,
+    found: Arc<Mutex<Found>>,
+}
+
+#[derive(Debug, Default)]
+struct Found {
+    message_id: Option<Arc<str>>,
+    aggregate: Option<KeyValue>,
 }
 
 impl Flow {
@@ -23,8 +28,7 @@ impl Flow {
     pub(crate) fn of_call(correlation_id: &str) -> Self {
         Self {
             correlation_id: correlation_id.into(),
-            message_id: None,
-            aggregate: Arc::default(),
+            found: Arc::default(),
         }
     }
 
@@ -33,8 +37,10 @@ impl Flow {
         let properties = &message.properties;
         Self {
             correlation_id: properties.correlation_id.as_deref().unwrap_or_default().into(),
-            message_id: properties.message_id.as_deref().map(Into::into),
-            aggregate: Arc::new(aggregate(message).map(OnceLock::from).unwrap_or_default()),
+            found: Arc::new(Mutex::new(Found {
+                message_id: properties.message_id.as_deref().map(Into::into),
+                aggregate: aggregate(message),
+            })),
         }
     }
 
@@ -44,19 +50,27 @@ impl Flow {
     }
 
     /// The id of the message; empty for a call, and for a message that has none.
-    pub(crate) fn message_id(&self) -> &str {
-        self.message_id.as_deref().unwrap_or_default()
-    }
-
-    /// The aggregate, once it is known.
-    pub(crate) fn aggregate(&self) -> Option<&KeyValue> {
-        self.aggregate.get()
+    pub(crate) fn message_id(&self) -> Arc<str> {
+        self.found().message_id.clone().unwrap_or_default()
     }
 
     /// The id of the aggregate, if `attribute` is what it is called.
     pub(crate) fn id_of(&self, attribute: &str) -> Option<String> {
-        let aggregate = self.aggregate().filter(|a| a.key.as_str() == attribute)?;
+        let found = self.found();
+        let aggregate = found.aggregate.as_ref().filter(|a| a.key.as_str() == attribute)?;
         Some(aggregate.value.to_string())
+    }
+
+    /// What has been found out.
+    pub(super) fn attributes(&self) -> Vec<KeyValue> {
+        let found = self.found();
+        let message_id = found.message_id.as_ref();
+        let message_id = message_id.map(|id| KeyValue::new(MESSAGING_MESSAGE_ID, Arc::clone(id)));
+        message_id.into_iter().chain(found.aggregate.clone()).collect()
+    }
+
+    fn found(&self) -> MutexGuard<'_, Found> {
+        self.found.lock().expect("no holder of the lock can panic")
     }
 
     pub(super) fn add_to(&self, attributes: &mut Vec<KeyValue>) {
@@ -64,9 +78,7 @@ impl Flow {
             let correlation_id = Arc::clone(&self.correlation_id);
             attributes.push(KeyValue::new(MESSAGING_MESSAGE_CONVERSATION_ID, correlation_id));
         }
-        let message_id = self.message_id.as_ref();
-        attributes.extend(message_id.map(|id| KeyValue::new(MESSAGING_MESSAGE_ID, Arc::clone(id))));
-        attributes.extend(self.aggregate().cloned());
+        attributes.extend(self.attributes());
     }
 }
 
@@ -82,11 +94,35 @@ fn aggregate(message: &Message) -> Option<KeyValue> {
 /// instance `order_id`: from now on its log lines (`order_id`) and its spans (`order.id`) say so.
 pub fn about(field: &str, id: &str) {
     tracing::Span::current().record(field, id);
+    in_call(|found| {
+        let attribute = field.replacen('_', ".", 1);
+        found.aggregate = Some(KeyValue::new(attribute, Arc::<str>::from(id)));
+    });
+}
+
+/// The call under way is about to write `event`. The write's span names the aggregate; the call itself
+/// does when that is done, for a repeated request writes nothing.
+pub fn writing(event: &Message) {
+    in_call(|found| {
+        if found.aggregate.is_none() {
+            found.aggregate = aggregate(event);
+        }
+    });
+}
+
+/// The call under way has stored `event`: its log lines and its span name the message from now on.
+pub(crate) fn stored(event: &Message) {
+    let Some(id) = &event.properties.message_id else {
+        return;
+    };
+    tracing::Span::current().record("message_id", id);
+    in_call(|found| found.message_id = Some(id.as_str().into()));
+}
+
+fn in_call(change: impl FnOnce(&mut Found)) {
     Context::map_current(|context| {
         if let Some(flow) = context.get::<Flow>() {
-            // A call is about one aggregate: the first that was named.
-            let attribute = || KeyValue::new(field.replacen('_', ".", 1), Arc::<str>::from(id));
-            flow.aggregate.get_or_init(attribute);
+            change(&mut flow.found());
         }
     });
 }

@@ -56,9 +56,10 @@ impl ServerCall {
         }
         if self.span.is_recording() {
             self.span.set(KeyValue::new(RPC_RESPONSE_STATUS_CODE, code));
-            if let Some(aggregate) = self.flow.aggregate() {
-                self.span.set(aggregate.clone());
-            }
+            self.flow
+                .attributes()
+                .into_iter()
+                .for_each(|found| self.span.set(found));
         }
         std::mem::take(&mut self.span).end(error_type);
     }

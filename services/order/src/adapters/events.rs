@@ -47,8 +47,10 @@ impl ContractEvents {
     }
 
     fn message(&self, event: &impl Event, time: SystemTime, context: &Context) -> Message {
-        trace::about("order_id", event.aggregate_id());
-        Envelope::published_by::<OrderSource, _>(self.ids.next_id(), time, context, event).into_message()
+        let id = self.ids.next_id();
+        let message = Envelope::published_by::<OrderSource, _>(id, time, context, event).into_message();
+        trace::writing(&message);
+        message
     }
 }
 

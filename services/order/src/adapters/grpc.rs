@@ -16,6 +16,7 @@ use waybill::{
         order_service_server::{OrderService, OrderServiceServer},
     },
     grpc::{request, server::MAX_MESSAGE_BYTES},
+    telemetry::trace,
 };
 
 use self::error::status;
@@ -47,6 +48,7 @@ impl OrderService for GrpcOrderService {
             .place_order(command.new, command.request, &context)
             .await
             .map_err(status)?;
+        trace::about("order_id", &order.id().to_string());
         Ok(Response::new(PlaceOrderResponse {
             order: Some(order_message(&order)),
         }))

@@ -39,8 +39,12 @@ impl Source for UserSource {
 
 /// Writes an event as the message that carries it: a [`WriteEvent`](crate::ports::WriteEvent).
 pub fn write_event(event: &UserEvent, event_id: Uuid, context: &Context) -> Message {
-    let (UserEvent::Registered(user) | UserEvent::ContactChanged(user)) = event;
-    trace::about("user_id", &user.user_id.to_string());
+    let message = message(event, event_id, context);
+    trace::writing(&message);
+    message
+}
+
+fn message(event: &UserEvent, event_id: Uuid, context: &Context) -> Message {
     match event {
         UserEvent::Registered(user) => {
             let event = UserRegistered {

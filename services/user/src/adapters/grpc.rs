@@ -17,6 +17,7 @@ use waybill::{
         request,
         status::Violations,
     },
+    telemetry::trace,
 };
 
 use crate::{
@@ -59,6 +60,7 @@ impl UserService for GrpcUserService {
         let contact = convert::valid(contact, violations)?;
         let user = self.users.register_user(key, contact, &context).await;
         let user = user.map_err(convert::status)?;
+        trace::about("user_id", &user.user_id.to_string());
         Ok(Response::new(RegisterUserResponse {
             user: Some(convert::user(&user)),
         }))
