@@ -1,5 +1,5 @@
-//! Runs the commands of README.md as written, in order, in an empty folder, and compares what they
-//! show with what it says.
+//! Runs the commands of README.md and of docs/dead-letters.md as written, in order, in an empty folder,
+//! and compares what they show with what it says.
 //!
 //! Blocks that run are marked (see [`document`]); ids and times may differ (see [`output`]); ports are
 //! the test's own (see [`shell`]). A step may show a failure: what counts is what it shows.
@@ -77,6 +77,14 @@ fn the_readme_does_what_it_says() {
     );
     let ran = check(&readme, &binary()).unwrap_or_else(|e| panic!("README.md: {e}"));
     assert!(ran > 0, "README.md has no block under <!-- test -->");
+}
+
+#[test]
+fn the_page_on_dead_letters_does_what_it_says() {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/dead-letters.md");
+    let page = fs::read_to_string(path).expect("the page is there");
+    let ran = check(&page, &binary()).unwrap_or_else(|e| panic!("docs/dead-letters.md: {e}"));
+    assert!(ran > 0, "docs/dead-letters.md has no block under <!-- test -->");
 }
 
 #[test]

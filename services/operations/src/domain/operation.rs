@@ -126,7 +126,8 @@ pub struct Batch {
 pub struct Operation {
     /// What was asked for.
     pub order: Order,
-    /// How many it found when it began, counted up to [`MAX_COUNTED`](super::filter::MAX_COUNTED).
+    /// How many it found when it began, counted up to [`MAX_COUNTED`](super::filter::MAX_COUNTED); of a
+    /// filter, those that another operation had in hand included.
     pub matched: u64,
     /// Letters done in batches that have ended.
     pub done: u64,

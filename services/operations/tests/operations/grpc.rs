@@ -180,6 +180,7 @@ async fn a_repeat_gets_the_same_operation_and_another_request_none() {
     let request = replay(&request_id, DeadLetterFilter::default());
     let dry = ReplayDeadLettersRequest {
         dry_run: true,
+        actor: String::new(),
         ..request.clone()
     };
     let dry = client

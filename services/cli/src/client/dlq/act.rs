@@ -59,8 +59,13 @@ impl Act {
         }
     }
 
-    fn actor(&self) -> String {
-        self.actor.clone().or_else(config::user_name).unwrap_or_default()
+    /// Who does it. Nobody needs to be named for what is not done.
+    fn actor(&self) -> Result<String> {
+        let named = self.actor.clone().or_else(config::user_name);
+        match named {
+            None if !self.dry_run => bail!("say who does it: --actor NAME (USER is not set)"),
+            named => Ok(named.unwrap_or_default()),
+        }
     }
 }
 
@@ -83,7 +88,7 @@ pub(super) async fn replay(
         }),
         max_per_second: rate,
         dry_run: act.dry_run,
-        actor: act.actor(),
+        actor: act.actor()?,
         reason,
     };
     let answer = call(body, async |request| client.replay_dead_letters(request).await).await?;
@@ -107,7 +112,7 @@ pub(super) async fn discard(
             Selection::Ids(DeadLetterIds { ids: act.ids.clone() })
         }),
         dry_run: act.dry_run,
-        actor: act.actor(),
+        actor: act.actor()?,
         reason,
     };
     let answer = call(body, async |request| client.discard_dead_letters(request).await).await?;
@@ -151,7 +156,7 @@ async fn follow(
 /// Shows itself on standard error, and only where that is a terminal.
 fn progress_bar(operation: &Operation) -> ProgressBar {
     let bar = ProgressBar::new(u64::try_from(operation.matched_count).unwrap_or(0));
-    let style = ProgressStyle::with_template("{bar:40} {pos}/{len} ({per_sec}, {eta} left)");
+    let style = ProgressStyle::with_template("{bar:40} {pos}/{len}, {eta} left");
     bar.set_style(style.expect("the template is well-formed"));
     bar
 }

@@ -188,17 +188,17 @@ pub(super) fn operation(operation: &Operation, out: &mut dyn Write) -> io::Resul
         OperationState::Unspecified => "unknown",
     };
     writeln!(out, "{what} {}", operation.operation_id)?;
-    writeln!(out, "  state     {state}")?;
-    writeln!(out, "  by        {}", operation.actor)?;
-    writeln!(out, "  reason    {}", or_dash(&operation.reason))?;
-    writeln!(out, "  began     {}", time(operation.create_time.as_ref()))?;
-    writeln!(out, "  ended     {}", time(operation.end_time.as_ref()))?;
-    writeln!(out, "  matched   {}", operation.matched_count)?;
-    writeln!(out, "  {:<8}  {}", done(operation.kind()), operation.done_count)?;
+    writeln!(out, "  state      {state}")?;
+    writeln!(out, "  by         {}", operation.actor)?;
+    writeln!(out, "  reason     {}", or_dash(&operation.reason))?;
+    writeln!(out, "  began      {}", time(operation.create_time.as_ref()))?;
+    writeln!(out, "  ended      {}", time(operation.end_time.as_ref()))?;
+    writeln!(out, "  matched    {}", operation.matched_count)?;
+    writeln!(out, "  {:<9}  {}", done(operation.kind()), operation.done_count)?;
     if operation.refused_count > 0 {
         writeln!(
             out,
-            "  refused   {}: {}",
+            "  refused    {}: {}",
             operation.refused_count, operation.refusal
         )?;
     }
