@@ -20,6 +20,8 @@ pub struct Flow {
 #[derive(Debug, Default)]
 struct Found {
     message_id: Option<Arc<str>>,
+    /// The message that is about to be written. Whether it will be is not known yet.
+    written: Option<Arc<str>>,
     aggregate: Option<KeyValue>,
 }
 
@@ -39,6 +41,7 @@ impl Flow {
             correlation_id: properties.correlation_id.as_deref().unwrap_or_default().into(),
             found: Arc::new(Mutex::new(Found {
                 message_id: properties.message_id.as_deref().map(Into::into),
+                written: None,
                 aggregate: aggregate(message),
             })),
         }
@@ -61,11 +64,11 @@ impl Flow {
         Some(aggregate.value.to_string())
     }
 
-    /// What has been found out.
+    /// What has been found out by the end of a call.
     pub(super) fn attributes(&self) -> Vec<KeyValue> {
         let found = self.found();
-        let message_id = found.message_id.as_ref();
-        let message_id = message_id.map(|id| KeyValue::new(MESSAGING_MESSAGE_ID, Arc::clone(id)));
+        let message_id = found.message_id.clone();
+        let message_id = message_id.map(|id| KeyValue::new(MESSAGING_MESSAGE_ID, id));
         message_id.into_iter().chain(found.aggregate.clone()).collect()
     }
 
@@ -78,7 +81,10 @@ impl Flow {
             let correlation_id = Arc::clone(&self.correlation_id);
             attributes.push(KeyValue::new(MESSAGING_MESSAGE_CONVERSATION_ID, correlation_id));
         }
-        attributes.extend(self.attributes());
+        let found = self.found();
+        let message_id = found.message_id.as_ref().or(found.written.as_ref()).cloned();
+        attributes.extend(message_id.map(|id| KeyValue::new(MESSAGING_MESSAGE_ID, id)));
+        attributes.extend(found.aggregate.clone());
     }
 }
 
@@ -100,10 +106,11 @@ pub fn about(field: &str, id: &str) {
     });
 }
 
-/// The call under way is about to write `event`. The write's span names the aggregate; the call itself
-/// does when that is done, for a repeated request writes nothing.
+/// The call under way is about to write `event`. The write's span names message and aggregate; the call
+/// itself does when that is done, for a repeated request writes nothing.
 pub fn writing(event: &Message) {
     in_call(|found| {
+        found.written = event.properties.message_id.as_deref().map(Into::into);
         if found.aggregate.is_none() {
             found.aggregate = aggregate(event);
         }
