@@ -18,6 +18,7 @@
 //! a replica set; one node is enough for one. A bulk write over several collections, as effects
 //! use, came with MongoDB 8. An inbox ends sessions of its own user, which needs no privilege.
 
+mod collection;
 mod database;
 mod error;
 mod group_insert;
@@ -29,11 +30,13 @@ pub mod outbox;
 mod sessions;
 mod stories;
 
+pub use collection::Collection;
 pub use database::{Client, DEFAULT_PREFIX, Database};
 pub use error::{is_duplicate_key, store_error};
 pub use group_insert::{GroupInsert, Inserted, MAX_GROUP};
 pub use inbox::{MongoEffects, MongoInbox};
 pub use indexes::{Indexes, until_ensured};
+pub use observed::Command;
 pub use outbox::MongoOutbox;
 pub use stories::MongoStories;
 pub use {bson, mongodb};

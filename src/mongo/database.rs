@@ -4,10 +4,14 @@ use std::time::Duration;
 
 use mongodb::{
     bson::doc,
-    options::{Acknowledgment, ClientOptions, WriteConcern},
+    options::{Acknowledgment, ClientOptions, ServerAddress, WriteConcern},
 };
 
-use super::{observed, store_error};
+use super::{
+    Collection,
+    observed::{Command, Observer},
+    store_error,
+};
 use crate::store::Result;
 
 /// What the names of databases start with, where the URL does not say it.
@@ -32,6 +36,7 @@ const WRITE_TIMEOUT: Duration = Duration::from_secs(5);
 pub struct Client {
     driver: mongodb::Client,
     prefix: String,
+    servers: Vec<ServerAddress>,
 }
 
 impl Client {
@@ -60,51 +65,58 @@ impl Client {
             durable.w_timeout = Some(WRITE_TIMEOUT);
             durable
         });
-        options
-            .command_event_handler
-            .get_or_insert_with(observed::commands);
         let prefix = options.default_database.clone();
+        let servers = options.hosts.clone();
         let driver = mongodb::Client::with_options(options).map_err(store_error)?;
         Ok(Self {
             driver,
             prefix: prefix.unwrap_or_else(|| DEFAULT_PREFIX.to_owned()),
+            servers,
         })
     }
 
     /// The database of a service, `{prefix}_{service}`.
     pub fn database(&self, service: &str) -> Database {
-        Database(self.driver.database(&format!("{}_{service}", self.prefix)))
+        let name = format!("{}_{service}", self.prefix);
+        Database {
+            observer: Observer::new(&name, &self.servers),
+            driver: self.driver.database(&name),
+        }
     }
 }
 
 /// One service's database.
 #[derive(Debug, Clone)]
-pub struct Database(mongodb::Database);
+pub struct Database {
+    driver: mongodb::Database,
+    observer: Observer,
+}
 
 impl From<mongodb::Database> for Database {
     /// A database of a client that was set up elsewhere, for instance one whose commands are watched.
-    fn from(database: mongodb::Database) -> Self {
-        Self(database)
+    fn from(driver: mongodb::Database) -> Self {
+        Self {
+            observer: Observer::new(driver.name(), &[]),
+            driver,
+        }
     }
 }
 
 impl Database {
     /// The collection of that name.
-    pub fn collection<T: Send + Sync>(&self, name: &str) -> mongodb::Collection<T> {
-        self.0.collection(name)
+    pub fn collection<T: Send + Sync>(&self, name: &str) -> Collection<T> {
+        Collection::new(self.driver.collection(name), self.observer.clone())
     }
 
     /// The driver's client, for sessions.
     pub fn client(&self) -> &mongodb::Client {
-        self.0.client()
+        self.driver.client()
     }
 
     /// `Ok` when the database answers now.
     pub async fn check(&self) -> Result<()> {
-        self.0
-            .run_command(doc! {"ping": 1})
-            .await
-            .map(drop)
-            .map_err(store_error)
+        let ping = self.driver.run_command(doc! {"ping": 1});
+        let answer = self.observer.run(Command::Ping, None, ping).await;
+        answer.map(drop).map_err(store_error)
     }
 }

@@ -8,15 +8,12 @@
 use std::sync::Arc;
 
 use bson::RawDocumentBuf;
-use mongodb::{Collection, Namespace, error::ErrorKind};
+use mongodb::error::ErrorKind;
 use serde::Serialize;
 use tokio::sync::{Mutex, mpsc, oneshot};
 
-use super::{error::DUPLICATE_KEY, observed::SYSTEM, store_error};
-use crate::{
-    store::{Error, Result},
-    telemetry::trace::database::Query,
-};
+use super::{Collection, Command, error::DUPLICATE_KEY, store_error};
+use crate::store::{Error, Result};
 
 /// Writes under way at a time. One would have each group wait for the one before; from four on the
 /// server gains nothing.
@@ -45,7 +42,7 @@ pub enum Inserted {
 /// Inserts into one collection. Clones share the writers, which end when the last one is dropped.
 #[derive(Debug, Clone)]
 pub struct GroupInsert {
-    namespace: Namespace,
+    collection: Collection<RawDocumentBuf>,
     waiting: mpsc::Sender<Waiting>,
 }
 
@@ -65,7 +62,7 @@ impl GroupInsert {
             tokio::spawn(write(collection.clone(), Arc::clone(&queue)));
         }
         Self {
-            namespace: collection.namespace(),
+            collection: collection.clone(),
             waiting,
         }
     }
@@ -73,14 +70,7 @@ impl GroupInsert {
     /// Inserts one document. A caller that stops waiting does not stop its document.
     pub async fn insert(&self, document: &impl Serialize) -> Result<Inserted> {
         // The command that a group becomes is a step of no one caller, so each has one of its own.
-        let query = Query {
-            system: SYSTEM,
-            operation: "insert",
-            namespace: &self.namespace.db,
-            collection: Some(&self.namespace.coll),
-            server: None,
-        };
-        let span = query.start();
+        let span = self.collection.span(Command::Insert);
         let result = self.queue(document).await;
         span.end(result.as_ref().err().map(Error::kind));
         result
@@ -124,7 +114,7 @@ async fn insert(
     documents: &[RawDocumentBuf],
 ) -> Vec<Result<Inserted>> {
     let inserting = collection.insert_many(documents).ordered(false);
-    let Err(error) = inserting.await else {
+    let Err(error) = collection.observe(Command::Insert, inserting).await else {
         return vec![Ok(Inserted::New); documents.len()];
     };
     match &*error.kind {

@@ -9,7 +9,7 @@ use std::{collections::HashSet, sync::Arc, time::Duration};
 use async_trait::async_trait;
 use futures::TryStreamExt;
 use mongodb::{
-    ClientSession, Collection, IndexModel,
+    ClientSession, IndexModel,
     bson::{DateTime, Document, doc},
     error::{Error as DriverError, Result as DriverResult, UNKNOWN_TRANSACTION_COMMIT_RESULT},
     options::{IndexOptions, ReadConcern},
@@ -18,7 +18,7 @@ use tracing::warn;
 use uuid::Uuid;
 
 use super::{
-    Database, Indexes,
+    Collection, Command, Database, Indexes,
     error::{is_away, is_cut_off, is_transient},
     is_duplicate_key,
     sessions::Sessions,
@@ -131,11 +131,36 @@ impl<E: Send + Sync + 'static> MongoInbox<E> {
         session.start_transaction().await.map_err(Abort::Failed)?;
         let applied = self.apply(session, entries).await;
         match applied {
-            Ok(()) => return commit(session).await.map_err(Abort::Failed),
+            Ok(()) => return self.commit_in(session).await.map_err(Abort::Failed),
             Err(Abort::Failed(ref error)) if is_cut_off(error) => {}
-            Err(_) => drop(session.abort_transaction().await),
+            Err(_) => {
+                let abort = session.abort_transaction();
+                drop(self.records.observe(Command::AbortTransaction, abort).await);
+            }
         }
         applied
+    }
+
+    /// Commits, asking again while it is not known whether it did.
+    async fn commit_in(&self, session: &mut ClientSession) -> DriverResult<()> {
+        let mut attempt = 1;
+        loop {
+            match self
+                .records
+                .observe(Command::CommitTransaction, session.commit_transaction())
+                .await
+            {
+                Err(error)
+                    if error.contains_label(UNKNOWN_TRANSACTION_COMMIT_RESULT)
+                        && !is_away(&error)
+                        && attempt < MAX_COMMIT_ATTEMPTS =>
+                {
+                    pause(attempt).await;
+                    attempt += 1;
+                }
+                result => return result,
+            }
+        }
     }
 
     async fn apply(
@@ -147,7 +172,8 @@ impl<E: Send + Sync + 'static> MongoInbox<E> {
         let records = entries
             .iter()
             .map(|entry| doc! {"_id": self.key(entry.event_id), "expires": expires});
-        match self.records.insert_many(records).session(&mut *session).await {
+        let insert = self.records.insert_many(records).session(&mut *session);
+        match self.records.observe(Command::Insert, insert).await {
             Ok(_) => {}
             Err(error) if is_duplicate_key(&error) => return Err(Abort::Handled),
             Err(error) => return Err(Abort::Failed(error)),
@@ -161,13 +187,14 @@ impl<E: Send + Sync + 'static> MongoInbox<E> {
     async fn unhandled<'a>(&self, entries: Vec<&'a Entry<E>>) -> Result<Vec<&'a Entry<E>>> {
         let keys: Vec<_> = entries.iter().map(|entry| self.key(entry.event_id)).collect();
         let all_at_once = u32::try_from(keys.len()).map_or(u32::MAX, |n| n.saturating_add(1));
-        let records: Vec<Document> = self
+        let find = self
             .records
             .find(doc! {"_id": {"$in": keys}})
             .read_concern(ReadConcern::majority())
             .projection(doc! {"_id": 1})
-            .batch_size(all_at_once)
-            .await
+            .batch_size(all_at_once);
+        let found = self.records.observe(Command::Find, find).await;
+        let records: Vec<Document> = found
             .map_err(store_error)?
             .try_collect()
             .await
@@ -208,24 +235,6 @@ impl<E: Send + Sync + 'static> Inbox<E> for MongoInbox<E> {
             }
         }
         Err(in_the_way)
-    }
-}
-
-/// Commits, asking again while it is not known whether it did.
-async fn commit(session: &mut ClientSession) -> DriverResult<()> {
-    let mut attempt = 1;
-    loop {
-        match session.commit_transaction().await {
-            Err(error)
-                if error.contains_label(UNKNOWN_TRANSACTION_COMMIT_RESULT)
-                    && !is_away(&error)
-                    && attempt < MAX_COMMIT_ATTEMPTS =>
-            {
-                pause(attempt).await;
-                attempt += 1;
-            }
-            result => return result,
-        }
     }
 }
 

@@ -2,12 +2,12 @@
 
 use std::sync::Arc;
 
-use mongodb::{Collection, IndexModel, bson::Document};
+use mongodb::{IndexModel, bson::Document};
 use tokio::sync::OnceCell;
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
-use super::store_error;
+use super::{Collection, Command, store_error};
 use crate::{backoff::Backoff, store::Result};
 
 /// The indexes of one collection. Clones share the knowledge that they are there.
@@ -31,10 +31,9 @@ impl Indexes {
     /// Makes those that are not there, in one round trip. Once it has succeeded it costs nothing.
     pub async fn ensure(&self) -> Result<()> {
         let make = async || {
-            self.collection
-                .create_indexes(self.models.clone())
-                .await
-                .map(drop)
+            let create = self.collection.create_indexes(self.models.clone());
+            let created = self.collection.observe(Command::CreateIndexes, create).await;
+            created.map(drop)
         };
         self.ensured
             .get_or_try_init(make)

@@ -13,13 +13,13 @@ use std::{
 use async_trait::async_trait;
 use futures::TryStreamExt;
 use mongodb::{
-    Collection, IndexModel,
+    IndexModel,
     bson::{Bson, DateTime, Document, doc},
     options::IndexOptions,
 };
 use tracing::error;
 
-use super::{Indexes, is_duplicate_key, message, store_error};
+use super::{Collection, Command, Indexes, is_duplicate_key, message, store_error};
 use crate::{
     clock::{from_unix_millis, unix_millis},
     outbox::{Backlog, Entry, MAX_COUNTED, Outbox},
@@ -58,7 +58,6 @@ pub struct MongoOutbox {
 impl MongoOutbox {
     /// The outbox inside the documents of `aggregates`, whose `_id`s are strings.
     pub fn new(aggregates: Collection<Document>) -> Self {
-        let database = aggregates.client().database(&aggregates.namespace().db);
         let unpublished = IndexModel::builder()
             .keys(doc! {OLDEST: 1})
             .options(
@@ -69,7 +68,7 @@ impl MongoOutbox {
             )
             .build();
         Self {
-            leases: database.collection(LEASES),
+            leases: aggregates.beside(LEASES),
             indexes: Indexes::new(aggregates.clone(), vec![unpublished]),
             aggregates,
         }
@@ -91,14 +90,15 @@ impl Outbox for MongoOutbox {
     async fn pending(&self, before: SystemTime, limit: usize) -> Result<Vec<Entry>> {
         let before = date_time(before);
         // The oldest `limit` entries are all in the `limit` documents with the oldest first entries.
-        let documents: Vec<Document> = self
+        let find = self
             .aggregates
             .find(Self::unpublished(before))
             .projection(doc! {FIELD: 1})
             .sort(doc! {OLDEST: 1})
             .limit(i64::try_from(limit).unwrap_or(i64::MAX))
-            .batch_size(u32::try_from(limit).map_or(u32::MAX, |n| n.saturating_add(1)))
-            .await
+            .batch_size(u32::try_from(limit).map_or(u32::MAX, |n| n.saturating_add(1)));
+        let found = self.aggregates.observe(Command::Find, find).await;
+        let documents: Vec<Document> = found
             .map_err(store_error)?
             .try_collect()
             .await
@@ -117,31 +117,28 @@ impl Outbox for MongoOutbox {
         let owners: HashSet<&str> = entries.iter().map(|entry| entry.owner.as_str()).collect();
         let owners: Vec<_> = owners.into_iter().collect();
         let keys: Vec<_> = entries.iter().flat_map(Entry::keys).collect();
-        self.aggregates
-            .update_many(
-                doc! {"_id": {"$in": owners}},
-                doc! {"$pull": {FIELD: {"id": {"$in": keys}}}},
-            )
-            .await
-            .map(drop)
-            .map_err(store_error)
+        let update = self.aggregates.update_many(
+            doc! {"_id": {"$in": owners}},
+            doc! {"$pull": {FIELD: {"id": {"$in": keys}}}},
+        );
+        let updated = self.aggregates.observe(Command::Update, update).await;
+        updated.map(drop).map_err(store_error)
     }
 
     async fn backlog(&self) -> Result<Backlog> {
         let max = i64::try_from(MAX_COUNTED).unwrap_or(i64::MAX);
-        let counted = self
-            .aggregates
-            .aggregate([
-                doc! {"$match": Self::unpublished(DateTime::MAX)},
-                doc! {"$sort": {OLDEST: 1}},
-                doc! {"$limit": max},
-                doc! {"$group": {
-                    "_id": null,
-                    "depth": {"$sum": {"$size": "$outbox"}},
-                    "oldest": {"$first": {"$arrayElemAt": ["$outbox", 0]}},
-                }},
-            ])
-            .await
+        let count = self.aggregates.aggregate([
+            doc! {"$match": Self::unpublished(DateTime::MAX)},
+            doc! {"$sort": {OLDEST: 1}},
+            doc! {"$limit": max},
+            doc! {"$group": {
+                "_id": null,
+                "depth": {"$sum": {"$size": "$outbox"}},
+                "oldest": {"$first": {"$arrayElemAt": ["$outbox", 0]}},
+            }},
+        ]);
+        let counted = self.aggregates.observe(Command::Aggregate, count).await;
+        let counted = counted
             .map_err(store_error)?
             .try_next()
             .await
@@ -170,7 +167,8 @@ impl Outbox for MongoOutbox {
         };
         let held = doc! {"$set": {"holder": holder, "until": date_time(now + lease)}};
         // While another holds it the filter finds nothing, and inserting meets the other's document.
-        match self.leases.update_one(mine_or_free, held).upsert(true).await {
+        let take = self.leases.update_one(mine_or_free, held).upsert(true);
+        match self.leases.observe(Command::Update, take).await {
             Ok(_) => Ok(true),
             Err(error) if is_duplicate_key(&error) => Ok(false),
             Err(error) => Err(store_error(error)),

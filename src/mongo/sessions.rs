@@ -13,12 +13,13 @@ use std::{
 
 use futures::TryStreamExt;
 use mongodb::{
-    ClientSession, Collection,
+    ClientSession,
     bson::{Bson, DateTime, Document, doc},
     error::Result,
 };
 use tracing::info;
 
+use super::{Collection, Command};
 use crate::clock::{Clock, unix_millis};
 
 /// What the `_id` of a session's record begins with, which no consumer is called.
@@ -90,13 +91,12 @@ impl Sessions {
     /// Ends the sessions of instances that have not been seen lately.
     pub(super) async fn end_abandoned(&self) -> Result<()> {
         let before = date_time(self.clock.now() - ABANDONED);
-        let abandoned: Vec<Document> = self
+        let find = self
             .records
             .find(doc! {"_id": {"$gt": PREFIX, "$lt": BEYOND}, "seen": {"$lt": before}})
-            .limit(MAX_ENDED)
-            .await?
-            .try_collect()
-            .await?;
+            .limit(MAX_ENDED);
+        let abandoned = self.records.observe(Command::Find, find).await?;
+        let abandoned: Vec<Document> = abandoned.try_collect().await?;
         if abandoned.is_empty() {
             return Ok(());
         }
@@ -108,8 +108,10 @@ impl Sessions {
         let sessions: Vec<Bson> = part("session").collect();
         let ids: Vec<Bson> = part("_id").collect();
         let admin = self.records.client().database("admin");
-        admin.run_command(doc! {"killSessions": sessions}).await?;
-        self.records.delete_many(doc! {"_id": {"$in": ids}}).await?;
+        let kill = admin.run_command(doc! {"killSessions": sessions});
+        self.records.observe(Command::KillSessions, kill).await?;
+        let delete = self.records.delete_many(doc! {"_id": {"$in": ids}});
+        self.records.observe(Command::Delete, delete).await?;
         info!(
             sessions = abandoned.len(),
             "ended the transactions of instances that are gone"
@@ -123,11 +125,11 @@ impl Sessions {
             "seen": date_time(now),
             "expires": date_time(now + RETENTION),
         };
-        self.records
+        let update = self
+            .records
             .update_one(doc! {"_id": key(session)}, doc! {"$set": record})
-            .upsert(true)
-            .await
-            .map(drop)
+            .upsert(true);
+        self.records.observe(Command::Update, update).await.map(drop)
     }
 
     fn idle(&self) -> MutexGuard<'_, Vec<Session>> {

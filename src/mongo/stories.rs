@@ -5,12 +5,12 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use futures::TryStreamExt;
 use mongodb::{
-    Collection, IndexModel,
+    IndexModel,
     bson::{self, DateTime, Document, doc},
     options::IndexOptions,
 };
 
-use super::{Database, Indexes, store_error};
+use super::{Collection, Command, Database, Indexes, store_error};
 use crate::{
     clock::{Clock, unix_millis},
     store::{Error, Result},
@@ -58,16 +58,18 @@ impl Stories for MongoStories {
         };
         let documents = attempts.iter().map(document).collect::<Result<Vec<_>>>()?;
         let insert = self.attempts.insert_many(documents).ordered(false);
-        insert.await.map(drop).map_err(store_error)
+        let inserted = self.attempts.observe(Command::Insert, insert).await;
+        inserted.map(drop).map_err(store_error)
     }
 
     async fn of(&self, subject: &str) -> Result<Vec<Attempt>> {
-        let found: Vec<Document> = self
+        let find = self
             .attempts
             .find(doc! {"told.subject": subject})
             .sort(doc! {"told.start_time_ms": 1, "_id": 1})
-            .limit(i64::try_from(MAX_TOLD).unwrap_or(i64::MAX))
-            .await
+            .limit(i64::try_from(MAX_TOLD).unwrap_or(i64::MAX));
+        let found = self.attempts.observe(Command::Find, find).await;
+        let found: Vec<Document> = found
             .map_err(store_error)?
             .try_collect()
             .await

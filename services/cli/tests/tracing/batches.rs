@@ -63,7 +63,7 @@ async fn a_batch_links_its_messages_and_they_link_it() {
             batch,
             &[("messaging.batch.message_count", &members.len().to_string())],
         );
-        let commit = only(&whole, "commitTransaction admin");
+        let commit = only(&whole, "commitTransaction inbox");
         assert_eq!(commit.parent_id.as_ref(), Some(&batch.span_id));
     }
 }

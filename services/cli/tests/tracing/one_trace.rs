@@ -32,7 +32,7 @@ async fn an_order_is_one_trace_from_its_caller_to_the_mail() {
         "insert orders",
         PUBLISH,
         PROCESS_STATS,
-        "commitTransaction admin",
+        "commitTransaction inbox",
         ACK_STATS,
         PROCESS_MAIL,
         MAIL,
@@ -69,7 +69,7 @@ const TREE: &[Below<'_>] = &[
     ),
     (
         PROCESS_STATS,
-        &[("commitTransaction admin", "client"), (ACK_STATS, "client")],
+        &[("commitTransaction inbox", "client"), (ACK_STATS, "client")],
     ),
     (
         PROCESS_MAIL,

@@ -10,11 +10,11 @@ mod query;
 use std::sync::Arc;
 
 use mongodb::{
-    Collection, IndexModel,
+    IndexModel,
     bson::{Document, doc},
     options::IndexOptions,
 };
-use waybill::mongo::{Database, Indexes};
+use waybill::mongo::{Collection, Database, Indexes};
 
 use self::{document::LetterDocument, operations::OperationDocument};
 use crate::ports::Stores;

@@ -15,10 +15,10 @@ use waybill::{
     clock::unix_millis,
     message::Message,
     mongo::{
-        Database, GroupInsert, Indexes, Inserted, MongoOutbox,
+        Collection, Command, Database, GroupInsert, Indexes, Inserted, MongoOutbox,
         bson::{DateTime, Document, doc},
         is_duplicate_key,
-        mongodb::{Collection, IndexModel},
+        mongodb::IndexModel,
         outbox, store_error,
     },
     outbox::Entry,
@@ -70,11 +70,9 @@ impl MongoOrderRepository {
     }
 
     async fn one(&self, filter: Document) -> Result<Option<OrderDocument>> {
-        self.orders
-            .find_one(filter)
-            .projection(without_outbox())
-            .await
-            .map_err(store_error)
+        let find = self.orders.find_one(filter).projection(without_outbox());
+        let found = self.orders.observe(Command::Find, find).await;
+        found.map_err(store_error)
     }
 
     /// Claims a request id for the cancellation of one order. `false` when it is claimed for another.
@@ -82,7 +80,8 @@ impl MongoOrderRepository {
     /// A claim whose cancellation then did not come about stays: the request may come again.
     async fn claim(&self, request_id: Uuid, order_id: Uuid) -> Result<bool> {
         let claim = ClaimDocument::new(request_id, order_id);
-        match self.claims.insert_one(&claim).await {
+        let insert = self.claims.insert_one(&claim);
+        match self.claims.observe(Command::Insert, insert).await {
             Ok(_) => Ok(true),
             Err(error) if is_duplicate_key(&error) => {
                 let first = self.claimed(request_id).await?;
@@ -94,7 +93,11 @@ impl MongoOrderRepository {
 
     async fn claimed(&self, request_id: Uuid) -> Result<Option<ClaimDocument>> {
         let filter = doc! {"_id": request_id.to_string()};
-        self.claims.find_one(filter).await.map_err(store_error)
+        let found = self
+            .claims
+            .observe(Command::Find, self.claims.find_one(filter))
+            .await;
+        found.map_err(store_error)
     }
 }
 
@@ -155,13 +158,11 @@ impl OrderRepository for MongoOrderRepository {
             "$set": {"version": order.version(), "cancel": cancel},
             "$push": {outbox::FIELD: {"$each": entries}},
         };
-        let updated = self
-            .orders
-            .clone_with_type::<OwnerDocument>()
+        let owners = self.orders.clone_with_type::<OwnerDocument>();
+        let change = owners
             .find_one_and_update(before, update)
-            .projection(doc! {"_id": 1})
-            .await;
-        match updated {
+            .projection(doc! {"_id": 1});
+        match self.orders.observe(Command::FindAndModify, change).await {
             Ok(Some(owner)) => Ok(Update::Stored(Entry {
                 owner: owner.request_id,
                 ..entry
@@ -195,13 +196,14 @@ impl OrderQueries for MongoOrderRepository {
     }
 
     async fn list(&self, user_id: Uuid, after: Option<Position>, limit: usize) -> Result<Vec<Order>> {
-        let documents: Vec<OrderDocument> = self
+        let find = self
             .orders
             .find(page(user_id, after))
             .sort(doc! {"create_time": -1, "order_id": -1})
             .limit(i64::try_from(limit).unwrap_or(i64::MAX))
-            .projection(without_outbox())
-            .await
+            .projection(without_outbox());
+        let found = self.orders.observe(Command::Find, find).await;
+        let documents: Vec<OrderDocument> = found
             .map_err(store_error)?
             .try_collect()
             .await
@@ -212,12 +214,12 @@ impl OrderQueries for MongoOrderRepository {
 
     async fn versions(&self, order_ids: &[Uuid]) -> Result<Vec<(Uuid, i64)>> {
         let order_ids: Vec<String> = order_ids.iter().map(Uuid::to_string).collect();
-        let documents: Vec<VersionDocument> = self
-            .orders
-            .clone_with_type()
+        let versions = self.orders.clone_with_type::<VersionDocument>();
+        let find = versions
             .find(doc! {"order_id": {"$in": order_ids}})
-            .projection(doc! {"_id": 0, "order_id": 1, "version": 1})
-            .await
+            .projection(doc! {"_id": 0, "order_id": 1, "version": 1});
+        let found = self.orders.observe(Command::Find, find).await;
+        let documents: Vec<VersionDocument> = found
             .map_err(store_error)?
             .try_collect()
             .await

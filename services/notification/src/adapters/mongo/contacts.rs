@@ -3,14 +3,13 @@
 use async_trait::async_trait;
 use futures::TryStreamExt;
 use mongodb::{
-    Collection,
     bson::doc,
     options::{UpdateModifications, UpdateOneModel, WriteModel},
 };
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 use waybill::{
-    mongo::{Database, store_error},
+    mongo::{Collection, Command, Database, store_error},
     store::{Error, Result},
 };
 
@@ -22,7 +21,6 @@ const COLLECTION: &str = "contacts";
 /// Contacts in a MongoDB collection, by user id.
 #[derive(Debug, Clone)]
 pub struct MongoContacts {
-    client: mongodb::Client,
     contacts: Collection<ContactDocument>,
 }
 
@@ -39,7 +37,6 @@ impl MongoContacts {
     /// Contacts in `database`.
     pub fn new(database: &Database) -> Self {
         Self {
-            client: database.client().clone(),
             contacts: database.collection(COLLECTION),
         }
     }
@@ -75,21 +72,19 @@ impl Contacts for MongoContacts {
             .iter()
             .map(|contact| self.save_if_newer(contact))
             .collect();
-        self.client
-            .bulk_write(models)
-            .ordered(false)
-            .await
-            .map(drop)
-            .map_err(store_error)
+        let bulk = self.contacts.client().bulk_write(models).ordered(false);
+        let written = self.contacts.observe(Command::BulkWrite, bulk).await;
+        written.map(drop).map_err(store_error)
     }
 
     async fn find(&self, user_ids: &[Uuid]) -> Result<Vec<Contact>> {
-        let found = self
-            .contacts
-            .find(doc! {"_id": {"$in": texts(user_ids)}})
+        let find = self.contacts.find(doc! {"_id": {"$in": texts(user_ids)}});
+        let found = self.contacts.observe(Command::Find, find).await;
+        let documents: Vec<_> = found
+            .map_err(store_error)?
+            .try_collect()
             .await
             .map_err(store_error)?;
-        let documents: Vec<_> = found.try_collect().await.map_err(store_error)?;
         documents.into_iter().map(Contact::try_from).collect()
     }
 }

@@ -3,7 +3,7 @@
 use async_trait::async_trait;
 use futures::TryStreamExt;
 use mongodb::{
-    Collection, IndexModel,
+    IndexModel,
     bson::{DateTime, doc},
     error::{Error as DriverError, ErrorKind, InsertManyError},
     options::IndexOptions,
@@ -13,7 +13,7 @@ use uuid::Uuid;
 use waybill::{
     clock::{from_unix_millis, unix_millis},
     grpc::page::Page,
-    mongo::{Database, Indexes, store_error},
+    mongo::{Collection, Command, Database, Indexes, store_error},
     store::{Error, Result},
 };
 
@@ -80,7 +80,8 @@ impl Notifications for MongoNotifications {
     async fn record(&self, notifications: &[Notification]) -> Result<()> {
         self.indexes.ensure().await?;
         let documents: Vec<_> = notifications.iter().map(NotificationDocument::from).collect();
-        match self.notifications.insert_many(documents).ordered(false).await {
+        let insert = self.notifications.insert_many(documents).ordered(false);
+        match self.notifications.observe(Command::Insert, insert).await {
             Err(error) if !is_duplicates_only(&error) => Err(store_error(error)),
             _ => Ok(()),
         }
@@ -88,18 +89,23 @@ impl Notifications for MongoNotifications {
 
     async fn about(&self, order_ids: &[Uuid]) -> Result<Vec<Notification>> {
         let filter = doc! {"order_id": {"$in": texts(order_ids)}};
-        let found = self.notifications.find(filter).await.map_err(store_error)?;
-        let documents: Vec<_> = found.try_collect().await.map_err(store_error)?;
+        let find = self.notifications.find(filter);
+        let found = self.notifications.observe(Command::Find, find).await;
+        let documents: Vec<_> = found
+            .map_err(store_error)?
+            .try_collect()
+            .await
+            .map_err(store_error)?;
         documents.into_iter().map(Notification::try_from).collect()
     }
 
     async fn get(&self, id: Uuid) -> Result<Option<Notification>> {
-        let found = self
-            .notifications
-            .find_one(doc! {"_id": id.to_string()})
-            .await
-            .map_err(store_error)?;
-        found.map(Notification::try_from).transpose()
+        let find = self.notifications.find_one(doc! {"_id": id.to_string()});
+        let found = self.notifications.observe(Command::Find, find).await;
+        found
+            .map_err(store_error)?
+            .map(Notification::try_from)
+            .transpose()
     }
 
     async fn list(&self, filter: Filter, page: Page) -> Result<Vec<Notification>> {
@@ -119,14 +125,17 @@ impl Notifications for MongoNotifications {
                 ],
             );
         }
-        let found = self
+        let find = self
             .notifications
             .find(query)
             .sort(doc! {"create_time": -1, "_id": -1})
-            .limit(i64::try_from(page.size + 1).unwrap_or(i64::MAX))
+            .limit(i64::try_from(page.size + 1).unwrap_or(i64::MAX));
+        let found = self.notifications.observe(Command::Find, find).await;
+        let documents: Vec<_> = found
+            .map_err(store_error)?
+            .try_collect()
             .await
             .map_err(store_error)?;
-        let documents: Vec<_> = found.try_collect().await.map_err(store_error)?;
         documents.into_iter().map(Notification::try_from).collect()
     }
 }

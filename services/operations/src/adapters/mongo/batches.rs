@@ -8,7 +8,7 @@ use uuid::Uuid;
 use waybill::{
     clock::{from_unix_millis, unix_millis},
     message::Message,
-    mongo::store_error,
+    mongo::{Command, store_error},
     store::Result,
 };
 
@@ -34,8 +34,7 @@ impl Batches for MongoOperations {
         self.indexes[0].ensure().await?;
         let in_batch = doc! {"batch": mark.batch.to_string()};
         loop {
-            let marked = self.letters.count_documents(in_batch.clone()).await;
-            let marked = marked.map_err(store_error)?;
+            let marked = self.count(in_batch.clone()).await?;
             if marked > 0 {
                 return Ok(marked);
             }
@@ -67,7 +66,7 @@ impl Batches for MongoOperations {
     async fn left(&self, batch: Uuid) -> Result<Left> {
         let count = async |states: &[&str]| {
             let query = doc! {"batch": batch.to_string(), "state": {"$in": states.to_vec()}};
-            self.letters.count_documents(query).await.map_err(store_error)
+            self.count(query).await
         };
         Ok(Left {
             unsent: count(&["MARKED", "STAGED"]).await?,
@@ -121,15 +120,18 @@ impl MongoOperations {
         };
         meant.insert("state", "WAITING");
         meant.insert("operation", doc! {"$ne": mark.operation.to_string()});
-        let found = self.letters.clone_with_type::<Document>();
-        let found = found
+        let letters = self.letters.clone_with_type::<Document>();
+        let find = letters
             .find(meant)
             .projection(doc! {"_id": 1})
             .sort(doc! {"last_failure": 1, "_id": 1})
-            .limit(i64::try_from(mark.limit).unwrap_or(i64::MAX))
+            .limit(i64::try_from(mark.limit).unwrap_or(i64::MAX));
+        let found = self.letters.observe(Command::Find, find).await;
+        let found: Vec<_> = found
+            .map_err(store_error)?
+            .try_collect()
             .await
             .map_err(store_error)?;
-        let found: Vec<_> = found.try_collect().await.map_err(store_error)?;
         Ok(found.iter().filter_map(id_of).collect())
     }
 
@@ -137,11 +139,9 @@ impl MongoOperations {
     async fn move_all(&self, from: Document, set: Document, more: Document) -> Result<()> {
         let mut change = doc! {"$set": set, "$inc": {"revision": 1_i64}};
         change.extend(more);
-        self.letters
-            .update_many(from, change)
-            .await
-            .map(drop)
-            .map_err(store_error)
+        let update = self.letters.update_many(from, change);
+        let updated = self.letters.observe(Command::Update, update).await;
+        updated.map(drop).map_err(store_error)
     }
 }
 
@@ -155,14 +155,17 @@ fn remembering(action: &Action) -> Result<Document> {
 impl Sending for MongoOperations {
     async fn staged(&self, batch: Uuid, staging: Uuid, limit: usize) -> Result<Vec<(DeadLetter, Message)>> {
         let query = doc! {"batch": batch.to_string(), "state": "STAGED", "staging": staging.to_string()};
-        let found = self
+        let find = self
             .letters
             .find(query)
             .sort(doc! {"last_failure": 1, "_id": 1})
-            .limit(i64::try_from(limit).unwrap_or(i64::MAX))
+            .limit(i64::try_from(limit).unwrap_or(i64::MAX));
+        let found = self.letters.observe(Command::Find, find).await;
+        let found: Vec<_> = found
+            .map_err(store_error)?
+            .try_collect()
             .await
             .map_err(store_error)?;
-        let found: Vec<_> = found.try_collect().await.map_err(store_error)?;
         found.into_iter().map(with_message).collect()
     }
 

@@ -9,7 +9,7 @@ use waybill::{
     clock::from_unix_millis,
     grpc::page::Page,
     message::Message,
-    mongo::{is_duplicate_key, store_error},
+    mongo::{Command, is_duplicate_key, store_error},
     store::{Error, Result},
 };
 
@@ -36,6 +36,13 @@ impl Intake for MongoOperations {
 }
 
 impl MongoOperations {
+    /// How many letters match.
+    pub(super) async fn count(&self, query: Document) -> Result<u64> {
+        let count = self.letters.count_documents(query);
+        let counted = self.letters.observe(Command::Aggregate, count).await;
+        counted.map_err(store_error)
+    }
+
     async fn record_one(&self, failed: &Failed) -> Result<()> {
         for _ in 0..MAX_ATTEMPTS {
             if self.try_record(failed).await? {
@@ -50,14 +57,14 @@ impl MongoOperations {
     /// `false` when somebody else has changed the letter meanwhile.
     async fn try_record(&self, failed: &Failed) -> Result<bool> {
         let id = failed.dead_letter.id.to_string();
-        let known = self
+        let find = self
             .letters
             .find_one(doc! {"_id": &id})
-            .projection(doc! {"message": 0})
-            .await
-            .map_err(store_error)?;
-        let Some(known) = known else {
-            return match self.letters.insert_one(LetterDocument::new(failed)).await {
+            .projection(doc! {"message": 0});
+        let known = self.letters.observe(Command::Find, find).await;
+        let Some(known) = known.map_err(store_error)? else {
+            let insert = self.letters.insert_one(LetterDocument::new(failed));
+            return match self.letters.observe(Command::Insert, insert).await {
                 Ok(_) => Ok(true),
                 Err(error) if is_duplicate_key(&error) => Ok(false),
                 Err(error) => Err(store_error(error)),
@@ -67,15 +74,12 @@ impl MongoOperations {
         let Some(letter) = known.into_parts()?.0.failed_again(failed) else {
             return Ok(true);
         };
-        let changed = self
-            .letters
-            .update_one(
-                doc! {"_id": id, "revision": revision},
-                LetterDocument::change(&letter, failed)?,
-            )
-            .await
-            .map_err(store_error)?;
-        Ok(changed.matched_count == 1)
+        let change = self.letters.update_one(
+            doc! {"_id": id, "revision": revision},
+            LetterDocument::change(&letter, failed)?,
+        );
+        let changed = self.letters.observe(Command::Update, change).await;
+        Ok(changed.map_err(store_error)?.matched_count == 1)
     }
 }
 
@@ -98,24 +102,24 @@ struct CauseKey {
 #[async_trait]
 impl DeadLetters for MongoOperations {
     async fn get(&self, id: Uuid) -> Result<Option<(DeadLetter, Message)>> {
-        let found = self
-            .letters
-            .find_one(doc! {"_id": id.to_string()})
-            .await
-            .map_err(store_error)?;
-        found.map(with_message).transpose()
+        let find = self.letters.find_one(doc! {"_id": id.to_string()});
+        let found = self.letters.observe(Command::Find, find).await;
+        found.map_err(store_error)?.map(with_message).transpose()
     }
 
     async fn list(&self, phase: Phase, filter: &Filter, page: Page) -> Result<Vec<DeadLetter>> {
-        let found = self
+        let find = self
             .letters
             .find(query::of(phase, filter, page.after))
             .sort(query::newest_first())
             .projection(doc! {"message": 0})
-            .limit(i64::try_from(page.size + 1).unwrap_or(i64::MAX))
+            .limit(i64::try_from(page.size + 1).unwrap_or(i64::MAX));
+        let found = self.letters.observe(Command::Find, find).await;
+        let documents: Vec<_> = found
+            .map_err(store_error)?
+            .try_collect()
             .await
             .map_err(store_error)?;
-        let documents: Vec<_> = found.try_collect().await.map_err(store_error)?;
         documents
             .into_iter()
             .map(|document| Ok(document.into_parts()?.0))
@@ -123,7 +127,7 @@ impl DeadLetters for MongoOperations {
     }
 
     async fn causes(&self, filter: &Filter, limit: usize) -> Result<Vec<Cause>> {
-        let found = self
+        let compute = self
             .letters
             .aggregate([
                 doc! {"$match": query::of(Phase::Open, filter, None)},
@@ -136,16 +140,19 @@ impl DeadLetters for MongoOperations {
                     "newest": {"$max": "$last_failure"},
                 }},
             ])
-            .with_type::<CauseDocument>()
+            .with_type::<CauseDocument>();
+        let found = self.letters.observe(Command::Aggregate, compute).await;
+        let causes: Vec<_> = found
+            .map_err(store_error)?
+            .try_collect()
             .await
             .map_err(store_error)?;
-        let causes: Vec<_> = found.try_collect().await.map_err(store_error)?;
         Ok(causes.into_iter().map(Cause::from).collect())
     }
 
     async fn waiting(&self, ids: &[Uuid]) -> Result<u64> {
         let query = doc! {"_id": {"$in": texts(ids)}, "state": "WAITING"};
-        self.letters.count_documents(query).await.map_err(store_error)
+        self.count(query).await
     }
 }
 

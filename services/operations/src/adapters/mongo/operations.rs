@@ -10,7 +10,7 @@ use uuid::Uuid;
 use waybill::{
     clock::unix_millis,
     grpc::page::Page,
-    mongo::{is_duplicate_key, store_error},
+    mongo::{Command, is_duplicate_key, store_error},
     store::Result,
 };
 
@@ -52,11 +52,8 @@ fn operation(document: OperationDocument) -> Result<Operation> {
 impl Operations for MongoOperations {
     async fn create(&self, operation: &Operation) -> Result<Option<Operation>> {
         self.indexes[1].ensure().await?;
-        match self
-            .operations
-            .insert_one(OperationDocument::from(operation))
-            .await
-        {
+        let insert = self.operations.insert_one(OperationDocument::from(operation));
+        match self.operations.observe(Command::Insert, insert).await {
             Ok(_) => Ok(None),
             Err(error) if is_duplicate_key(&error) => self.get(operation.order.id).await,
             Err(error) => Err(store_error(error)),
@@ -64,7 +61,8 @@ impl Operations for MongoOperations {
     }
 
     async fn get(&self, id: Uuid) -> Result<Option<Operation>> {
-        let found = self.operations.find_one(doc! {"_id": id.to_string()}).await;
+        let find = self.operations.find_one(doc! {"_id": id.to_string()});
+        let found = self.operations.observe(Command::Find, find).await;
         found.map_err(store_error)?.map(operation).transpose()
     }
 
@@ -81,39 +79,44 @@ impl Operations for MongoOperations {
                 ],
             );
         }
-        let found = self
+        let find = self
             .operations
             .find(query)
             .sort(doc! {"create_time": -1, "_id": -1})
-            .limit(i64::try_from(page.size + 1).unwrap_or(i64::MAX))
+            .limit(i64::try_from(page.size + 1).unwrap_or(i64::MAX));
+        let found = self.operations.observe(Command::Find, find).await;
+        let found: Vec<_> = found
+            .map_err(store_error)?
+            .try_collect()
             .await
             .map_err(store_error)?;
-        let found: Vec<_> = found.try_collect().await.map_err(store_error)?;
         found.into_iter().map(operation).collect()
     }
 
     async fn save(&self, operation: &Operation) -> Result<bool> {
         let before = doc! {"_id": operation.order.id.to_string(), "revision": operation.revision - 1};
-        let saved = self
+        let replace = self
             .operations
-            .replace_one(before, OperationDocument::from(operation))
-            .await
-            .map_err(store_error)?;
-        Ok(saved.matched_count == 1)
+            .replace_one(before, OperationDocument::from(operation));
+        let saved = self.operations.observe(Command::Update, replace).await;
+        Ok(saved.map_err(store_error)?.matched_count == 1)
     }
 }
 
 #[async_trait]
 impl Work for MongoOperations {
     async fn running(&self, limit: usize) -> Result<Vec<Operation>> {
-        let found = self
+        let find = self
             .operations
             .find(doc! {"ended": false})
             .sort(doc! {"create_time": 1, "_id": 1})
-            .limit(i64::try_from(limit).unwrap_or(i64::MAX))
+            .limit(i64::try_from(limit).unwrap_or(i64::MAX));
+        let found = self.operations.observe(Command::Find, find).await;
+        let found: Vec<_> = found
+            .map_err(store_error)?
+            .try_collect()
             .await
             .map_err(store_error)?;
-        let found: Vec<_> = found.try_collect().await.map_err(store_error)?;
         found.into_iter().map(operation).collect()
     }
 
@@ -124,7 +127,8 @@ impl Work for MongoOperations {
         };
         let held = doc! {"$set": {"holder": holder, "until": date_time(now + lease)}};
         // While another holds it the filter finds nothing, and inserting meets the other's document.
-        match self.leases.update_one(mine_or_free, held).upsert(true).await {
+        let take = self.leases.update_one(mine_or_free, held).upsert(true);
+        match self.leases.observe(Command::Update, take).await {
             Ok(_) => Ok(true),
             Err(error) if is_duplicate_key(&error) => Ok(false),
             Err(error) => Err(store_error(error)),
@@ -138,21 +142,25 @@ impl Work for MongoOperations {
             "changed": {"$lt": date_time(before)},
         };
         let letters = self.letters.clone_with_type::<Document>();
-        let found = letters
+        let find = letters
             .find(forgettable.clone())
             .projection(doc! {"_id": 1})
-            .limit(i64::try_from(limit).unwrap_or(i64::MAX))
+            .limit(i64::try_from(limit).unwrap_or(i64::MAX));
+        let found = self.letters.observe(Command::Find, find).await;
+        let found: Vec<_> = found
+            .map_err(store_error)?
+            .try_collect()
             .await
             .map_err(store_error)?;
-        let found: Vec<_> = found.try_collect().await.map_err(store_error)?;
         let ids: Vec<Bson> = found.iter().filter_map(id_of).collect();
         if ids.is_empty() {
             return Ok(0);
         }
         let mut still = forgettable;
         still.insert("_id", doc! {"$in": ids});
-        let deleted = letters.delete_many(still).await.map_err(store_error)?;
-        Ok(deleted.deleted_count)
+        let delete = letters.delete_many(still);
+        let deleted = self.letters.observe(Command::Delete, delete).await;
+        Ok(deleted.map_err(store_error)?.deleted_count)
     }
 }
 

@@ -12,9 +12,9 @@ use uuid::Uuid;
 use waybill::{
     clock::{from_unix_millis, unix_millis},
     mongo::{
-        Database, MongoEffects,
+        Collection, Command, Database, MongoEffects,
         mongodb::{
-            ClientSession, Collection,
+            ClientSession,
             bson::{DateTime, Document, doc},
             error::{Error as DriverError, Result as DriverResult},
             options::{UpdateOneModel, WriteModel},
@@ -69,7 +69,11 @@ impl MongoStatsRepository {
 impl StatsRepository for MongoStatsRepository {
     async fn find(&self, user_id: Uuid) -> Result<Option<OrderStats>> {
         let filter = doc! {"_id": user_id.to_string()};
-        let document = self.stats.find_one(filter).await.map_err(store_error)?;
+        let found = self
+            .stats
+            .observe(Command::Find, self.stats.find_one(filter))
+            .await;
+        let document = found.map_err(store_error)?;
         document.map(stats).transpose()
     }
 }
@@ -107,8 +111,8 @@ impl MongoEffects<StatsChange> for MongoStatsEffects {
             .iter()
             .map(|change| self.update(change))
             .collect::<DriverResult<Vec<_>>>()?;
-        let bulk = self.stats.client().bulk_write(updates);
-        bulk.session(session).await.map(drop)
+        let bulk = self.stats.client().bulk_write(updates).session(session);
+        self.stats.observe(Command::BulkWrite, bulk).await.map(drop)
     }
 }
 

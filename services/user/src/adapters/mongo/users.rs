@@ -12,9 +12,9 @@ use waybill::{
     grpc::page::Cursor,
     message::Message,
     mongo::{
-        Database, Indexes, MongoOutbox, bson, is_duplicate_key,
+        Collection, Command, Database, Indexes, MongoOutbox, bson, is_duplicate_key,
         mongodb::{
-            Collection, IndexModel,
+            IndexModel,
             bson::{DateTime, Document, doc},
             options::IndexOptions,
         },
@@ -79,12 +79,10 @@ impl MongoUserRepository {
     }
 
     async fn find_document(&self, filter: Document) -> Result<Option<UserDocument>> {
-        self.users
-            .clone_with_type()
-            .find_one(filter)
-            .projection(doc! {outbox::FIELD: 0})
-            .await
-            .map_err(store_error)
+        let users = self.users.clone_with_type();
+        let find = users.find_one(filter).projection(doc! {outbox::FIELD: 0});
+        let found = self.users.observe(Command::Find, find).await;
+        found.map_err(store_error)
     }
 }
 
@@ -104,7 +102,8 @@ impl UserRepository for MongoUserRepository {
             outbox::FIELD,
             outbox::to_bson(std::slice::from_ref(&entry), user.create_time),
         );
-        match self.users.insert_one(document).await {
+        let insert = self.users.insert_one(document);
+        match self.users.observe(Command::Insert, insert).await {
             Ok(_) => Ok(Registered::Stored(entry)),
             Err(error) if is_duplicate_key(&error) => self.in_the_way(registration).await,
             Err(error) => Err(store_error(error)),
@@ -130,12 +129,11 @@ impl UserRepository for MongoUserRepository {
             },
             "$push": {outbox::FIELD: {"$each": entries}},
         };
-        let updated = self
+        let change = self
             .users
             .find_one_and_update(before, update)
-            .projection(doc! {"_id": 1})
-            .await;
-        match updated {
+            .projection(doc! {"_id": 1});
+        match self.users.observe(Command::FindAndModify, change).await {
             Ok(Some(document)) => {
                 document
                     .get_str("_id")
@@ -155,14 +153,14 @@ impl UserRepository for MongoUserRepository {
     }
 
     async fn list(&self, after: Option<Cursor>, limit: usize) -> Result<Vec<User>> {
-        let documents: Vec<UserDocument> = self
-            .users
-            .clone_with_type()
+        let users = self.users.clone_with_type();
+        let find = users
             .find(after.map(older_than).unwrap_or_default())
             .projection(doc! {outbox::FIELD: 0})
             .sort(doc! {"create_time": -1, "user_id": -1})
-            .limit(i64::try_from(limit).unwrap_or(i64::MAX))
-            .await
+            .limit(i64::try_from(limit).unwrap_or(i64::MAX));
+        let found = self.users.observe(Command::Find, find).await;
+        let documents: Vec<UserDocument> = found
             .map_err(store_error)?
             .try_collect()
             .await
