@@ -20,7 +20,7 @@ use crate::{
     config::ConsumerTrace,
     context::TraceContext,
     dead_letter::{self, FailedBy},
-    envelope::Envelope,
+    envelope::{self, Envelope},
     failure::{Failure, FailureClass, Outcome},
     handler::Handler,
     message::Message,
@@ -172,33 +172,35 @@ impl Consumer {
         processing: &Processing,
         stop: &CancellationToken,
     ) -> Option<Vec<Outcome>> {
-        let parsed: Vec<_> = messages.iter().map(Envelope::from_message).collect();
         let mut events = Events::default();
-        for (index, envelope) in parsed.iter().enumerate() {
-            if let Ok(envelope) = envelope {
-                let mut envelope = envelope.clone();
-                let span = processing.span_context(index);
-                envelope.context.trace = envelope.context.trace.naming(&span);
-                events.envelopes.push(envelope);
-                events.contexts.push(processing.of_one(index));
-            }
-        }
-        let ids = parsed.iter().map(|envelope| Some(envelope.as_ref().ok()?.id));
-        events.context = processing.of_all(ids);
+        let mut ids = Vec::with_capacity(messages.len());
+        let mut read = |(index, message): (usize, &Message)| {
+            let envelope = Envelope::from_message(message);
+            ids.push(envelope.as_ref().ok().map(|envelope| envelope.id));
+            let mut envelope = envelope?;
+            let span = processing.span_context(index);
+            envelope.context.trace = envelope.context.trace.naming(&span);
+            events.envelopes.push(envelope);
+            events.contexts.push(processing.of_one(index));
+            Ok(())
+        };
+        let read: Vec<Result<(), envelope::Error>> = messages.iter().enumerate().map(&mut read).collect();
+        events.context = processing.of_all(ids.into_iter());
         let started = Instant::now();
         let handled = dispatch::until_handled(self.handler.as_ref(), &events, stop).await?;
         let took = started.elapsed();
         let now = self.clock.now();
-        let mut handled = handled.into_iter();
-        let outcome = |(index, parsed): (usize, Result<Envelope, _>)| {
+        let mut handled = events.envelopes.iter().zip(handled);
+        let outcome = |(index, read): (usize, Result<(), envelope::Error>)| {
             let span = processing.span_context(index);
-            let outcome = match parsed {
-                Ok(envelope) => {
-                    let outcome = handled.next().expect("dispatch answers one outcome an envelope");
+            let outcome = match read {
+                Ok(()) => {
+                    let (envelope, outcome) =
+                        handled.next().expect("dispatch answers one outcome an envelope");
                     if outcome.is_ok() {
-                        self.metrics.took_effect(&envelope, now, &span);
+                        self.metrics.took_effect(envelope, now, &span);
                         let (message, started) = (&messages[index], processing.started());
-                        self.tell(message, &envelope, started, &span, Ending::Handled);
+                        self.tell(message, envelope, started, &span, Ending::Handled);
                     }
                     outcome
                 }
@@ -208,7 +210,7 @@ impl Consumer {
                 .processed(&messages[index], outcome.as_ref().err(), took, &span);
             outcome
         };
-        Some(parsed.into_iter().enumerate().map(outcome).collect())
+        Some(read.into_iter().enumerate().map(outcome).collect())
     }
 
     /// Where a message goes that could not be handled.

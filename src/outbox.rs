@@ -18,22 +18,42 @@ pub struct Entry {
     pub message: Message,
 }
 
+/// What an entry is known by: enough to clear it when its message has gone on.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct Key {
+    /// That of the entry.
+    pub owner: String,
+    event_id: String,
+    type_name: String,
+}
+
 impl Entry {
-    /// The event id.
-    pub fn event_id(&self) -> &str {
-        self.message.properties.message_id.as_deref().unwrap_or_default()
+    /// What it is known by.
+    pub fn key(&self) -> Key {
+        let properties = &self.message.properties;
+        Key {
+            owner: self.owner.clone(),
+            event_id: properties.message_id.clone().unwrap_or_default(),
+            type_name: properties.type_name.clone().unwrap_or_default(),
+        }
+    }
+}
+
+impl Key {
+    /// Those of `entries`.
+    pub fn of(entries: &[Entry]) -> Vec<Self> {
+        entries.iter().map(Entry::key).collect()
     }
 
-    /// What the entry is known by within its owner: event id and type, because two versions of one event
+    /// The name of the entry within its owner: event id and type, because two versions of one event
     /// have the same id.
-    pub fn key(&self) -> String {
-        let type_name = self.message.properties.type_name.as_deref().unwrap_or_default();
-        format!("{}/{type_name}", self.event_id())
+    pub fn name(&self) -> String {
+        format!("{}/{}", self.event_id, self.type_name)
     }
 
-    /// Every key under which a store may have it: before events had versions that was the id alone.
-    pub fn keys(&self) -> [String; 2] {
-        [self.key(), self.event_id().to_owned()]
+    /// Every name under which a store may have it: before events had versions that was the id alone.
+    pub fn names(&self) -> [String; 2] {
+        [self.name(), self.event_id.clone()]
     }
 }
 
@@ -56,7 +76,7 @@ pub trait Outbox: Send + Sync + 'static {
     async fn pending(&self, before: SystemTime, limit: usize) -> Result<Vec<Entry>>;
 
     /// Removes entries, in one round trip. Those that are gone already are passed over.
-    async fn clear(&self, entries: &[Entry]) -> Result<()>;
+    async fn clear(&self, entries: &[Key]) -> Result<()>;
 
     /// How much waits.
     async fn backlog(&self) -> Result<Backlog>;

@@ -15,7 +15,7 @@ use tracing::{debug, warn};
 
 use crate::{
     clock::Clock,
-    outbox::{Entry, Outbox},
+    outbox::{Entry, Key, Outbox},
     publisher::{Destination, Publication, Publisher},
     telemetry::trace,
 };
@@ -119,8 +119,8 @@ impl Relay {
                 received = offered.recv_many(&mut batch, BATCH) => if received == 0 { return },
                 () = stop.cancelled() => return,
             }
-            let entries: Vec<_> = batch.drain(..).map(|offered| offered.entry).collect();
-            let confirmed = self.publish(&entries).await;
+            let entries = batch.drain(..).map(|offered| offered.entry).collect();
+            let confirmed = self.publish(entries).await;
             if confirmed == 0 && stop.is_cancelled() {
                 // The broker is away: what is left stays in the outbox, and stopping must end.
                 return;
@@ -146,8 +146,9 @@ impl Relay {
         match entries {
             Ok(entries) if entries.is_empty() => false,
             Ok(entries) => {
-                debug!(entries = entries.len(), "sweeping the outbox");
-                self.publish(&entries).await == entries.len() && entries.len() == BATCH
+                let swept = entries.len();
+                debug!(entries = swept, "sweeping the outbox");
+                self.publish(entries).await == swept && swept == BATCH
             }
             Err(error) => {
                 warn!(%error, "outbox cannot be swept now");
@@ -157,25 +158,29 @@ impl Relay {
     }
 
     /// Publishes entries and clears those that were confirmed. Answers how many those were.
-    async fn publish(&self, entries: &[Entry]) -> usize {
+    async fn publish(&self, entries: Vec<Entry>) -> usize {
+        let keys = Key::of(&entries);
         let publications = entries
-            .iter()
+            .into_iter()
             .map(|entry| Publication {
                 destination: Destination::Events,
-                message: entry.message.clone(),
+                message: entry.message,
             })
             .collect();
         let results = self.publisher.publish(publications).await;
-        let mut confirmed = Vec::with_capacity(entries.len());
+        let mut confirmed = Vec::with_capacity(keys.len());
+        let mut left = 0;
         let mut first_error = None;
-        for (entry, result) in entries.iter().zip(results) {
+        for (key, result) in keys.into_iter().zip(results) {
             match result {
-                Ok(()) => confirmed.push(entry.clone()),
-                Err(error) => first_error = first_error.or(Some(error)),
+                Ok(()) => confirmed.push(key),
+                Err(error) => {
+                    left += 1;
+                    first_error.get_or_insert(error);
+                }
             }
         }
         if let Some(error) = first_error {
-            let left = entries.len() - confirmed.len();
             warn!(left, %error, "events were not published, they stay in the outbox");
         }
         if !confirmed.is_empty()

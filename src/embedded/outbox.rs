@@ -13,7 +13,7 @@ use crate::{
     clock::{from_unix_millis, unix_millis},
     envelope::Envelope,
     message::Message,
-    outbox::{Backlog, Entry, MAX_COUNTED, Outbox},
+    outbox::{Backlog, Entry, Key, MAX_COUNTED, Outbox},
     store::Result,
 };
 
@@ -58,7 +58,7 @@ pub fn insert(connection: &Connection, entries: &[Entry]) -> rusqlite::Result<()
         statement.execute(params![
             event_millis(&entry.message),
             entry.owner,
-            entry.key(),
+            entry.key().name(),
             columns.routing_key,
             columns.properties,
             columns.headers,
@@ -106,8 +106,10 @@ impl Outbox for SqliteOutbox {
             .await
     }
 
-    async fn clear(&self, entries: &[Entry]) -> Result<()> {
-        let keys = entries.iter().flat_map(|e| e.keys().map(|key| (&e.owner, key)));
+    async fn clear(&self, entries: &[Key]) -> Result<()> {
+        let keys = entries
+            .iter()
+            .flat_map(|key| key.names().map(|name| (&key.owner, name)));
         let keys = serde_json::json!(keys.collect::<Vec<_>>()).to_string();
         self.database
             .write_repeatable(move |c| c.prepare_cached(CLEAR)?.execute([keys]).map(drop))

@@ -10,7 +10,7 @@ use async_trait::async_trait;
 use futures::TryStreamExt;
 use mongodb::{
     ClientSession, IndexModel,
-    bson::{DateTime, Document, doc},
+    bson::{DateTime, Document, RawDocumentBuf, doc, rawdoc},
     error::{Error as DriverError, Result as DriverResult, UNKNOWN_TRANSACTION_COMMIT_RESULT},
     options::{IndexOptions, ReadConcern},
 };
@@ -171,8 +171,9 @@ impl<E: Send + Sync + 'static> MongoInbox<E> {
         let expires = DateTime::from_millis(unix_millis(self.clock.now() + self.retention));
         let records = entries
             .iter()
-            .map(|entry| doc! {"_id": self.key(entry.event_id), "expires": expires});
-        let insert = self.records.insert_many(records).session(&mut *session);
+            .map(|entry| rawdoc! {"_id": self.key(entry.event_id), "expires": expires});
+        let raw = self.records.clone_with_type::<RawDocumentBuf>();
+        let insert = raw.insert_many(records).session(&mut *session);
         match self.records.observe(Command::Insert, insert).await {
             Ok(_) => {}
             Err(error) if is_duplicate_key(&error) => return Err(Abort::Handled),

@@ -22,7 +22,7 @@ use tracing::error;
 use super::{Collection, Command, Indexes, is_duplicate_key, message, store_error};
 use crate::{
     clock::{from_unix_millis, unix_millis},
-    outbox::{Backlog, Entry, MAX_COUNTED, Outbox},
+    outbox::{Backlog, Entry, Key, MAX_COUNTED, Outbox},
     store::Result,
 };
 
@@ -39,7 +39,7 @@ const LEASES: &str = "leases";
 pub fn to_bson(entries: &[Entry], stored: SystemTime) -> Bson {
     let element = |entry: &Entry| {
         Bson::Document(doc! {
-            "id": entry.key(),
+            "id": entry.key().name(),
             "stored": date_time(stored),
             "message": message::to_document(&entry.message),
         })
@@ -110,13 +110,13 @@ impl Outbox for MongoOutbox {
         Ok(entries.into_iter().map(|(_, entry)| entry).collect())
     }
 
-    async fn clear(&self, entries: &[Entry]) -> Result<()> {
+    async fn clear(&self, entries: &[Key]) -> Result<()> {
         if entries.is_empty() {
             return Ok(());
         }
         let owners: HashSet<&str> = entries.iter().map(|entry| entry.owner.as_str()).collect();
         let owners: Vec<_> = owners.into_iter().collect();
-        let keys: Vec<_> = entries.iter().flat_map(Entry::keys).collect();
+        let keys: Vec<_> = entries.iter().flat_map(Key::names).collect();
         let update = self.aggregates.update_many(
             doc! {"_id": {"$in": owners}},
             doc! {"$pull": {FIELD: {"id": {"$in": keys}}}},

@@ -6,9 +6,11 @@ use async_trait::async_trait;
 use futures::TryStreamExt;
 use mongodb::{
     IndexModel,
-    bson::{self, DateTime, Document, doc},
+    bson::{self, DateTime, Document, RawDocumentBuf, doc},
     options::IndexOptions,
 };
+
+use serde::Serialize;
 
 use super::{Collection, Command, Database, Indexes, store_error};
 use crate::{
@@ -19,6 +21,13 @@ use crate::{
 
 /// The collection of attempts.
 const COLLECTION: &str = "attempts";
+
+/// An attempt as stored.
+#[derive(Serialize)]
+struct StoryDocument<'a> {
+    recorded: DateTime,
+    told: &'a Attempt,
+}
 
 /// Keeps attempts in a collection of its own.
 pub struct MongoStories {
@@ -51,13 +60,13 @@ impl Stories for MongoStories {
     async fn record(&self, attempts: &[Attempt]) -> Result<()> {
         self.indexes.ensure().await?;
         let recorded = DateTime::from_millis(unix_millis(self.clock.now()));
-        let document = |attempt: &Attempt| {
-            let told = bson::serialize_to_document(attempt);
-            let told = told.map_err(|error| Error::Failed(error.to_string()))?;
-            Ok(doc! {"recorded": recorded, "told": told})
+        let document = |told: &Attempt| {
+            let document = bson::serialize_to_raw_document_buf(&StoryDocument { recorded, told });
+            document.map_err(|error| Error::Failed(error.to_string()))
         };
         let documents = attempts.iter().map(document).collect::<Result<Vec<_>>>()?;
-        let insert = self.attempts.insert_many(documents).ordered(false);
+        let attempts = self.attempts.clone_with_type::<RawDocumentBuf>();
+        let insert = attempts.insert_many(documents).ordered(false);
         let inserted = self.attempts.observe(Command::Insert, insert).await;
         inserted.map(drop).map_err(store_error)
     }

@@ -9,10 +9,10 @@ use waybill::{
     clock::{Clock, IdGenerator, ManualClock, SystemClock, UuidV7Generator},
     inbox::{Entry, Inbox},
     mongo::{
-        Database, MongoEffects, MongoInbox,
+        Collection, Database, MongoEffects, MongoInbox,
         bson::{Document, doc},
         mongodb::{
-            ClientSession, Collection,
+            ClientSession,
             error::{Error, Result},
             options::{UpdateOneModel, WriteModel},
         },

@@ -107,7 +107,7 @@ async fn whatever_is_asked_of_a_server_that_is_away_says_so() {
         Box::pin(async { inbox.commit(&batch).await.map(drop) }),
         Box::pin(async { inbox.indexes().ensure().await }),
         Box::pin(async { outbox.pending(now, 1).await.map(drop) }),
-        Box::pin(async { outbox.clear(std::slice::from_ref(&entry)).await }),
+        Box::pin(async { outbox.clear(&[entry.key()]).await }),
         Box::pin(async { outbox.backlog().await.map(drop) }),
         Box::pin(async { outbox.try_lead("me", now, lease).await.map(drop) }),
     ];

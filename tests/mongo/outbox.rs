@@ -5,9 +5,8 @@ use std::time::Duration;
 use waybill::{
     clock::{Clock, SystemClock},
     mongo::{
-        Database, MongoOutbox,
+        Collection, Database, MongoOutbox,
         bson::{Document, doc},
-        mongodb::Collection,
         outbox::{FIELD, to_bson},
     },
     outbox::{Entry, Outbox},

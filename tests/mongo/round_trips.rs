@@ -6,10 +6,10 @@ use waybill::{
     clock::{Clock, IdGenerator, ManualClock, SystemClock, UuidV7Generator},
     inbox::{Entry, Inbox},
     mongo::{
+        Collection,
         bson::{Document, doc},
-        mongodb::Collection,
     },
-    outbox::Outbox,
+    outbox::{Key, Outbox},
 };
 use waybill_testkit::conformance::{inbox::Count, outbox::of_one_owner};
 
@@ -86,7 +86,7 @@ async fn everything_an_outbox_does_is_one_round_trip() {
     outbox.indexes().ensure().await.unwrap();
     outbox.try_lead("me", now, HOUR).await.unwrap();
     outbox.pending(now + HOUR, 256).await.unwrap();
-    outbox.clear(&entries).await.unwrap();
+    outbox.clear(&Key::of(&entries)).await.unwrap();
     outbox.backlog().await.unwrap();
     assert_eq!(
         commands.names(),
@@ -108,7 +108,7 @@ async fn unpublished_events_are_found_by_the_index_alone() {
     for _ in 0..20 {
         let published = of_one_owner(1);
         outbox::put(&aggregates, published.clone()).await;
-        outbox.clear(&published).await.unwrap();
+        outbox.clear(&Key::of(&published)).await.unwrap();
     }
     outbox::put(&aggregates, of_one_owner(1)).await;
 

@@ -14,7 +14,7 @@ use waybill::{
     contract::order::v1::OrderCreated,
     envelope::Envelope,
     message::{HeaderValue, Headers},
-    outbox::{Backlog, Entry, Outbox},
+    outbox::{Backlog, Entry, Key, Outbox},
 };
 
 const LONG: Duration = Duration::from_hours(1);
@@ -66,14 +66,14 @@ pub async fn clearing(outbox: &dyn Outbox, put: impl AsyncFn(Vec<Entry>)) {
     put(mine.clone()).await;
     put(vec![other.clone()]).await;
     let published = [mine[0].clone(), mine[2].clone()];
-    outbox.clear(&published).await.unwrap();
+    outbox.clear(&Key::of(&published)).await.unwrap();
     let mut left = outbox.pending(now() + LONG, 10).await.unwrap();
     left.sort_by_key(|entry| entry.owner == other.owner);
     assert_eq!(left, [mine[1].clone(), other.clone()]);
 
-    outbox.clear(&published).await.unwrap();
+    outbox.clear(&Key::of(&published)).await.unwrap();
     outbox
-        .clear(&[mine[0].clone(), mine[1].clone(), other])
+        .clear(&[mine[0].key(), mine[1].key(), other.key()])
         .await
         .unwrap();
     assert_eq!(outbox.pending(now() + LONG, 10).await.unwrap(), []);
@@ -92,7 +92,7 @@ pub async fn two_versions_of_one_event(outbox: &dyn Outbox, put: impl AsyncFn(Ve
     put(vec![first.clone(), second.clone()]).await;
     let both = outbox.pending(now() + LONG, 10).await.unwrap();
     assert_eq!(both, [first.clone(), second.clone()]);
-    outbox.clear(&[first]).await.unwrap();
+    outbox.clear(&[first.key()]).await.unwrap();
     assert_eq!(outbox.pending(now() + LONG, 10).await.unwrap(), [second]);
 }
 
@@ -109,7 +109,7 @@ pub async fn backlog(outbox: &dyn Outbox, put: impl AsyncFn(Vec<Entry>)) {
             .oldest
             .is_some_and(|oldest| before <= oldest && oldest <= now())
     );
-    outbox.clear(&entries).await.unwrap();
+    outbox.clear(&Key::of(&entries)).await.unwrap();
     assert_eq!(outbox.backlog().await.unwrap(), Backlog::default());
 }
 

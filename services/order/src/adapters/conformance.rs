@@ -120,7 +120,7 @@ async fn an_order_is_given_back_as_it_was_stored(subject: &Subject) {
     );
 
     assert_eq!(subject.events_of(&order).await, 1, "the event is in the outbox");
-    subject.outbox.clear(&[entry]).await.unwrap();
+    subject.outbox.clear(&[entry.key()]).await.unwrap();
     assert_eq!(subject.events_of(&order).await, 0, "the entry leads to its event");
     assert_eq!(subject.queries.find(order.id()).await.unwrap(), Some(order));
 }
@@ -181,7 +181,7 @@ async fn an_order_is_cancelled_once(subject: &Subject) {
         Some(cancelled.clone())
     );
     assert_eq!(subject.events_of(&placed).await, 2);
-    subject.outbox.clear(&[entry]).await.unwrap();
+    subject.outbox.clear(&[entry.key()]).await.unwrap();
     assert_eq!(subject.events_of(&placed).await, 1);
 
     assert!(matches!(subject.cancel(&cancelled, request).await, Update::Moved));

@@ -9,7 +9,7 @@ use async_trait::async_trait;
 use uuid::Uuid;
 use waybill::{
     message::Message,
-    outbox::{Backlog, Entry, Outbox},
+    outbox::{Backlog, Entry, Key, Outbox},
     store::Result,
 };
 
@@ -127,8 +127,11 @@ impl Outbox for InMemoryOrders {
         Ok(self.outbox.lock().unwrap().iter().take(limit).cloned().collect())
     }
 
-    async fn clear(&self, entries: &[Entry]) -> Result<()> {
-        self.outbox.lock().unwrap().retain(|kept| !entries.contains(kept));
+    async fn clear(&self, entries: &[Key]) -> Result<()> {
+        self.outbox
+            .lock()
+            .unwrap()
+            .retain(|kept| !entries.contains(&kept.key()));
         Ok(())
     }
 

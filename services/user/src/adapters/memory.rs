@@ -14,7 +14,7 @@ use waybill::{
     grpc::page::Cursor,
     inbox::{self, Inbox},
     message::Message,
-    outbox::{Backlog, Entry, Outbox},
+    outbox::{Backlog, Entry, Key, Outbox},
     store::Result,
 };
 
@@ -151,8 +151,8 @@ impl Outbox for InMemoryDatabase {
         Ok(old.take(limit).map(|(_, entry)| entry.clone()).collect())
     }
 
-    async fn clear(&self, entries: &[Entry]) -> Result<()> {
-        let cleared: HashSet<_> = entries.iter().map(Entry::key).collect();
+    async fn clear(&self, entries: &[Key]) -> Result<()> {
+        let cleared: HashSet<_> = entries.iter().collect();
         let mut state = self.state();
         state.outbox.retain(|(_, entry)| !cleared.contains(&entry.key()));
         Ok(())

@@ -96,7 +96,7 @@ async fn a_change_needs_the_version_before_and_keeps_earlier_events() {
             store.name
         );
         assert_eq!(pending[1], entry, "{}", store.name);
-        store.there.outbox.clear(&[entry]).await.unwrap();
+        store.there.outbox.clear(&[entry.key()]).await.unwrap();
         assert_eq!(
             store.here.outbox.pending(later(), 10).await.unwrap(),
             pending[..1],

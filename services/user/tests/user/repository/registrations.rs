@@ -31,7 +31,7 @@ async fn a_user_is_stored_with_its_event_in_one_write() {
         let pending = store.there.outbox.pending(later(), 10).await.unwrap();
         assert_eq!(pending, std::slice::from_ref(&entry), "{}", store.name);
 
-        store.here.outbox.clear(&[entry]).await.unwrap();
+        store.here.outbox.clear(&[entry.key()]).await.unwrap();
         assert_eq!(
             store.there.outbox.backlog().await.unwrap().depth,
             0,
