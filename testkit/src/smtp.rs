@@ -6,7 +6,7 @@ use std::{
     process::{Command, Stdio},
 };
 
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 use crate::{server::Server, wait};
 
@@ -18,7 +18,40 @@ const PROGRAM: &str = include_str!("smtp/server.py");
 pub struct SmtpServer {
     folder: tempfile::TempDir,
     port: u16,
+    behaviour: Behaviour,
+    certificate: Vec<u8>,
     server: Option<Server>,
+}
+
+/// What a server does beside taking mail.
+#[derive(Debug, Clone, Serialize)]
+pub struct Behaviour {
+    /// How it insists on being secured, with a certificate for 127.0.0.1 that nobody vouches for.
+    pub tls: Option<Tls>,
+    /// The user and the password that it insists on.
+    pub login: Option<(String, String)>,
+    /// After how many seconds it hangs up on a client that says nothing.
+    pub patience: f64,
+}
+
+/// How a connection is secured.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Tls {
+    /// After a command.
+    Starttls,
+    /// From the first byte.
+    Wrapped,
+}
+
+impl Default for Behaviour {
+    fn default() -> Self {
+        Self {
+            tls: None,
+            login: None,
+            patience: 300.0,
+        }
+    }
 }
 
 /// One mail, as a mail program sees it.
@@ -52,9 +85,18 @@ impl Received {
 impl SmtpServer {
     /// Starts a server on a free port and waits until it listens.
     pub async fn start() -> Self {
+        Self::behaving(Behaviour::default()).await
+    }
+
+    /// Starts a server as [`Self::start`] does, which behaves as told.
+    pub async fn behaving(behaviour: Behaviour) -> Self {
+        let folder = tempfile::tempdir().expect("a folder for mail can be made");
+        let certificate = write_certificate(folder.path());
         let mut server = Self {
-            folder: tempfile::tempdir().expect("a folder for mail can be made"),
+            folder,
             port: 0,
+            behaviour,
+            certificate,
             server: None,
         };
         server.restart().await;
@@ -76,14 +118,41 @@ impl SmtpServer {
         command
             .args(["-c", PROGRAM])
             .arg(self.folder.path())
-            .arg(self.port.to_string());
+            .arg(self.port.to_string())
+            .arg(serde_json::to_string(&self.behaviour).expect("strings and numbers are JSON"));
         self.server = Some(Server::start(&command).expect("a shell can be started"));
         self.port = wait::until("aiosmtpd listens", async || read_port(&told)).await;
     }
 
-    /// URL of the server.
+    /// URL of the server, without a login.
     pub fn url(&self) -> String {
-        format!("smtp://127.0.0.1:{}", self.port)
+        let address = format!("127.0.0.1:{}", self.port);
+        match self.behaviour.tls {
+            None => format!("smtp://{address}"),
+            Some(Tls::Starttls) => format!("smtp://{address}?tls=required"),
+            Some(Tls::Wrapped) => format!("smtps://{address}"),
+        }
+    }
+
+    /// The server's certificate, in DER.
+    pub fn certificate(&self) -> &[u8] {
+        &self.certificate
+    }
+
+    /// How many connections were made to the server since it was last started.
+    pub fn connections(&self) -> usize {
+        self.counts()[0]
+    }
+
+    /// How many connections to the server are open.
+    pub fn open_connections(&self) -> usize {
+        self.counts()[1]
+    }
+
+    fn counts(&self) -> [usize; 2] {
+        let text = fs::read_to_string(self.folder.path().join("connections")).expect("the server counts");
+        let counts: Vec<_> = text.split(' ').map(|n| n.parse().expect("a count")).collect();
+        counts.try_into().expect("two counts")
     }
 
     /// Everything received so far, oldest first.
@@ -96,6 +165,14 @@ impl SmtpServer {
         files.sort();
         files.iter().map(|path| read_mail(path)).collect()
     }
+}
+
+/// Makes a certificate, as the server wants it, and answers it in DER.
+fn write_certificate(folder: &Path) -> Vec<u8> {
+    let made = rcgen::generate_simple_self_signed(["127.0.0.1".to_owned()]).expect("ring makes a key");
+    let pem = made.cert.pem() + &made.signing_key.serialize_pem();
+    fs::write(folder.join("certificate.pem"), pem).expect("the mail folder can be written");
+    made.cert.der().to_vec()
 }
 
 fn read_port(path: &Path) -> Option<u16> {

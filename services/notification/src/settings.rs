@@ -30,15 +30,13 @@ impl MailTarget {
     /// The SMTP server at `url`. `None` when that is no URL by which mail can be sent.
     pub fn smtp(url: &str) -> Option<Self> {
         let url = url.parse().ok()?;
-        SmtpMailer::takes(&url).then_some(Self::Smtp(url))
+        SmtpMailer::server(&url).map(|_| Self::Smtp(url))
     }
 
     /// Host and port of the SMTP server, if it is one.
     pub(crate) fn server(&self) -> Option<(String, u16)> {
         let Self::Smtp(url) = self else { return None };
-        // lettre's own defaults, RFC 8314 and RFC 5321.
-        let default = if url.scheme() == "smtps" { 465 } else { 25 };
-        Some((url.host_str()?.to_owned(), url.port().unwrap_or(default)))
+        SmtpMailer::server(url)
     }
 }
 

@@ -1,10 +1,13 @@
 //! Mail through a real SMTP server, as a mail program reads it.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use waybill::failure::FailureClass;
-use waybill_notification::adapters::mail::SmtpMailer;
-use waybill_testkit::smtp::SmtpServer;
+use waybill_notification::{adapters::mail::SmtpMailer, app::notify::MAX_SENDING};
+use waybill_testkit::{
+    smtp::{Behaviour, SmtpServer},
+    wait,
+};
 
 use crate::support::{
     events::{cancelled, contact_changed, created, id, registered},
@@ -101,6 +104,29 @@ async fn a_large_batch_goes_out_whole() {
     let batch: Vec<_> = (0..100).map(|_| created(user, id())).collect();
     assert_eq!(service.mail(&batch).await, [""; 100]);
     assert_eq!((server.received().len(), service.recorded().len()), (100, 100));
+    let connections = server.connections();
+    assert!((1..=MAX_SENDING).contains(&connections), "{connections}");
+}
+
+#[tokio::test]
+async fn a_connection_that_the_server_closed_is_replaced_without_a_failed_mail() {
+    let behaviour = Behaviour {
+        patience: 0.5,
+        ..Behaviour::default()
+    };
+    let server = SmtpServer::behaving(behaviour).await;
+    let service = service(&server);
+    let user = service.user("ada@example.com").await;
+    // Whether one that is unused for longer still stands is asked before it is used.
+    for (mails, longer) in [(1, 0), (2, 0), (3, 1100)] {
+        wait::until("the server hangs up", async || {
+            (server.open_connections() == 0).then_some(())
+        })
+        .await;
+        tokio::time::sleep(Duration::from_millis(longer)).await;
+        assert_eq!(service.mail(&[created(user, id())]).await, [""]);
+        assert_eq!((server.received().len(), server.connections()), (mails, mails));
+    }
 }
 
 #[tokio::test]
