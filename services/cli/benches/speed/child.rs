@@ -15,6 +15,7 @@ use tokio::{
 use crate::{
     floors::{self, Floor},
     mail,
+    scenarios::orders::Orders,
 };
 
 /// What a child is.
@@ -27,6 +28,8 @@ pub(crate) enum Role {
     MailSink,
     /// Measures a floor, and tells a [`Sample`](crate::statistics::Sample).
     Floor(Floor),
+    /// Places orders, and tells what that took.
+    Orders(Orders),
 }
 
 impl Role {
@@ -36,6 +39,7 @@ impl Role {
             Self::EchoServer => serve(&floors::echo::serve().await).await,
             Self::MailSink => serve(&mail::start().await).await,
             Self::Floor(floor) => tell(&floor.measure().await),
+            Self::Orders(orders) => tell(&orders.place().await),
         }
     }
 

@@ -7,6 +7,7 @@ pub(crate) mod insert;
 mod paced;
 mod publish;
 mod smtp;
+pub(crate) mod versions;
 
 use serde::{Deserialize, Serialize};
 
@@ -14,8 +15,7 @@ use crate::{
     child::{self, Role},
     measure::Watched,
     pace::Times,
-    servers::Servers,
-    sizes::Sizes,
+    scenarios::Setting,
     stack::Stack,
     statistics::Sample,
 };
@@ -80,7 +80,8 @@ impl Floor {
 }
 
 /// Measures one in a child, on a virtual host and a database of its own.
-pub(crate) async fn run(name: &str, servers: &Servers, sizes: &Sizes) -> Sample {
+pub(crate) async fn run(name: &str, setting: Setting<'_>) -> Sample {
+    let Setting { servers, sizes } = setting;
     let stack = Stack::real().await;
     let host = stack.virtual_host.as_ref().expect("it is RabbitMQ");
     let floor = Floor {

@@ -18,18 +18,28 @@ mod process;
 mod stack;
 
 mod child;
+mod document;
 mod floors;
+mod goals;
+mod machine;
 mod measure;
+mod metrics;
 mod pace;
 mod payload;
+mod platform;
+mod plot;
+mod proxy;
 mod report;
+mod scenarios;
 mod servers;
 mod sizes;
 mod statistics;
 
 use clap::Parser;
 
-use crate::{child::Role, servers::Servers, sizes::Sizes, statistics::Results};
+use crate::{
+    child::Role, machine::Machine, scenarios::Setting, servers::Servers, sizes::Sizes, statistics::Results,
+};
 
 #[derive(Debug, Parser)]
 #[command(
@@ -46,6 +56,9 @@ struct Arguments {
     /// A tenth of everything, to see that it runs: the figures mean nothing
     #[arg(long)]
     quick: bool,
+    /// Writes docs/performance.md and what belongs to it
+    #[arg(long)]
+    write: bool,
     /// What a process is that the benchmark starts
     #[arg(long, hide = true)]
     child: Option<String>,
@@ -68,20 +81,37 @@ async fn main() {
     };
     let names = chosen(&arguments.only);
     let servers = Servers::start().await;
+    let setting = Setting {
+        servers: &servers,
+        sizes: &sizes,
+    };
     let mut results = Results::default();
     for round in 1..=arguments.rounds {
         for name in &names {
-            let sample = floors::run(name, &servers, &sizes).await;
-            eprintln!("round {round}, {name}: {sample:.1?}");
-            results.add(name, sample);
+            let samples = if floors::NAMES.contains(name) {
+                vec![(*name, floors::run(name, setting).await)]
+            } else {
+                scenarios::run(name, setting).await
+            };
+            for (name, sample) in samples {
+                eprintln!("round {round}, {name}: {sample:.1?}");
+                results.add(name, sample);
+            }
         }
     }
-    println!("{}", report::tables(&results));
+    let machine = Machine::here().await;
+    let cores = f64::from(u32::try_from(machine.cores).expect("they can be counted"));
+    let goals = goals::goals(&results, cores);
+    let text = format!("{}\n\n{}", machine.told(), report::tables(&results, &goals));
+    println!("{text}");
+    if arguments.write {
+        document::write(&machine, &results, &goals, &text);
+    }
 }
 
 /// The measurements to make: all, or those that were named.
 fn chosen(only: &[String]) -> Vec<&'static str> {
-    let all = || floors::NAMES.into_iter();
+    let all = || floors::NAMES.into_iter().chain(scenarios::NAMES);
     for name in only {
         assert!(
             all().any(|known| known == name),

@@ -1,4 +1,4 @@
-//! What processes use, as Linux tells of them: processor time.
+//! What processes use, as Linux tells of them: processor time and memory.
 
 use std::{collections::BTreeMap, fs, path::Path};
 
@@ -16,6 +16,25 @@ pub(crate) fn cpu_us(pid: u32) -> f64 {
     let ticks = after_name.split_whitespace().skip(11).take(2);
     let ticks = ticks.map(|ticks| ticks.parse::<f64>().expect("a number"));
     ticks.sum::<f64>() * TICK_US
+}
+
+/// Memory that a process has now, in MiB.
+pub(crate) fn resident_mib(pid: u32) -> f64 {
+    status_mib(pid, "VmRSS:")
+}
+
+/// The most memory that a process ever had, in MiB.
+pub(crate) fn peak_mib(pid: u32) -> f64 {
+    status_mib(pid, "VmHWM:")
+}
+
+fn status_mib(pid: u32, field: &str) -> f64 {
+    let status = fs::read_to_string(format!("/proc/{pid}/status")).expect("it runs, on Linux");
+    let line = status.lines().find_map(|line| line.strip_prefix(field));
+    let kib = line.and_then(|line| line.trim().strip_suffix("kB"));
+    kib.and_then(|kib| kib.trim().parse::<f64>().ok())
+        .expect("it is told in kB")
+        / 1024.0
 }
 
 /// The process on this machine that listens on a TCP port: whoever has open the socket that the kernel

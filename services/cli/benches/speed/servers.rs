@@ -42,3 +42,9 @@ pub(crate) fn port(url: &str) -> u16 {
     let uri: Uri = url.parse().expect("it is a URL");
     uri.port_u16().expect("test servers have ports of their own")
 }
+
+/// Host and port in a URL.
+pub(crate) fn address(url: &str) -> (String, u16) {
+    let uri: Uri = url.parse().expect("it is a URL");
+    (uri.host().unwrap_or("127.0.0.1").to_owned(), port(url))
+}

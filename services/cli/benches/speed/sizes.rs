@@ -13,6 +13,16 @@ pub(crate) struct Sizes {
     pub(crate) paced_times: Times,
     /// Messages in a queue that a floor takes.
     pub(crate) messages: usize,
+    /// Users whose orders they are.
+    pub(crate) users: usize,
+    /// Orders whose way is followed to its end.
+    pub(crate) end_to_end: usize,
+    /// Events that wait for a consumer.
+    pub(crate) backlog: usize,
+    /// Orders that are there when orders are read.
+    pub(crate) stored: usize,
+    /// Orders whose bytes on the broker's wire are counted.
+    pub(crate) on_the_wire: usize,
 }
 
 impl Sizes {
@@ -22,6 +32,11 @@ impl Sizes {
             times: times(1_000, 4_000),
             paced_times: times(1_000, 10_000),
             messages: 100_000,
+            users: 1_000,
+            end_to_end: 30_000,
+            backlog: 200_000,
+            stored: 10_000,
+            on_the_wire: 2_000,
         }
     }
 
@@ -32,6 +47,11 @@ impl Sizes {
             times: times(100, 400),
             paced_times: times(100, 1_000),
             messages: full.messages / 10,
+            users: full.users / 10,
+            end_to_end: full.end_to_end / 10,
+            backlog: full.backlog / 10,
+            stored: full.stored / 10,
+            on_the_wire: full.on_the_wire / 10,
         }
     }
 }

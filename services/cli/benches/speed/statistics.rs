@@ -2,6 +2,8 @@
 
 use std::collections::BTreeMap;
 
+use serde::Serialize;
+
 /// What one run measured, by name: `throughput`, `p99_us`, `cpu_us.broker`.
 pub(crate) type Sample = BTreeMap<String, f64>;
 
@@ -44,11 +46,12 @@ pub(crate) fn count(count: usize) -> f64 {
 }
 
 /// The middle of all rounds, and how far they lie apart.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, Serialize)]
 pub(crate) struct Spread {
     pub(crate) median: f64,
     pub(crate) min: f64,
     pub(crate) max: f64,
+    pub(crate) rounds: usize,
 }
 
 impl Spread {
@@ -61,7 +64,12 @@ impl Spread {
         } else {
             values[middle]
         };
-        Some(Self { median, min, max })
+        Some(Self {
+            median,
+            min,
+            max,
+            rounds: values.len(),
+        })
     }
 }
 
@@ -83,5 +91,17 @@ impl Results {
     /// The median of one value.
     pub(crate) fn median(&self, measurement: &str, value: &str) -> Option<f64> {
         Some(self.spread(measurement, value)?.median)
+    }
+
+    /// The spreads of everything.
+    pub(crate) fn spreads(&self) -> BTreeMap<&'static str, BTreeMap<&str, Spread>> {
+        self.0
+            .iter()
+            .map(|(measurement, samples)| {
+                let names = samples.iter().flat_map(BTreeMap::keys).map(String::as_str);
+                let spreads = names.filter_map(|name| Some((name, self.spread(measurement, name)?)));
+                (*measurement, spreads.collect())
+            })
+            .collect()
     }
 }
