@@ -19,12 +19,13 @@ const VALUES: i32 = 190;
 const BAR: i32 = 18;
 const LINE: i32 = 26;
 
-/// Where the legend stands, and where bars begin.
+/// Where the legend begins, and the height of a line of it.
 const LEGEND: i32 = 48;
-const TOP: i32 = 74;
+const LEGEND_LINE: i32 = 20;
 
-/// Width of a letter of the legend, about.
-const LETTER: i32 = 8;
+/// Width of a letter of the legend, about, and of what stands beside a name there.
+const LETTER: i32 = 6;
+const BESIDE: i32 = 38;
 
 /// A bar and what stands beside it.
 pub(super) struct Bar {
@@ -60,13 +61,13 @@ impl Plot {
     /// Draws it into a file.
     pub(super) fn draw(&self, path: &Path) {
         let lines = i32::try_from(self.bars.len()).expect("there are few");
-        let size = (WIDTH.unsigned_abs(), (TOP + lines * LINE + 14).unsigned_abs());
+        let mut top = self.below_the_legend();
+        let size = (WIDTH.unsigned_abs(), (top + lines * LINE + 14).unsigned_abs());
         let area = SVGBackend::new(path, size).into_drawing_area();
         area.fill(&WHITE).expect("a file is drawn on");
         write(&area, self.title, (16, 24), HPos::Left, 18);
         self.draw_legend(&area);
         let most = self.bars.iter().map(Bar::sum).fold(0.0, f64::max);
-        let mut top = TOP;
         for bar in &self.bars {
             draw_bar(&area, bar, top, most);
             top += LINE;
@@ -75,12 +76,29 @@ impl Plot {
     }
 
     fn draw_legend(&self, area: &Area<'_>) {
-        let mut left = 16;
-        for (name, colour) in &self.legend {
-            fill(area, (left, LEGEND - 6), (left + 12, LEGEND + 6), *colour);
-            write(area, name, (left + 18, LEGEND), HPos::Left, 13);
-            left += 34 + LETTER * i32::try_from(name.len()).expect("it is short");
+        for ((name, colour), (left, middle)) in self.legend.iter().zip(self.legend_places()) {
+            fill(area, (left, middle - 6), (left + 12, middle + 6), *colour);
+            write(area, name, (left + 18, middle), HPos::Left, 13);
         }
+    }
+
+    /// Where each name of the legend stands: in as many lines as it takes.
+    fn legend_places(&self) -> Vec<(i32, i32)> {
+        let (mut left, mut middle) = (16, LEGEND);
+        let mut places = Vec::new();
+        for (name, _) in &self.legend {
+            let width = BESIDE + LETTER * i32::try_from(name.len()).expect("it is short");
+            if left + width > WIDTH {
+                (left, middle) = (16, middle + LEGEND_LINE);
+            }
+            places.push((left, middle));
+            left += width;
+        }
+        places
+    }
+
+    fn below_the_legend(&self) -> i32 {
+        self.legend_places().last().map_or(LEGEND, |(_, middle)| *middle) + 26
     }
 }
 

@@ -1,9 +1,8 @@
 //! Calls made by `waybill load`, which says what came of them.
 
-use std::process::Stdio;
+use std::{collections::BTreeMap, process::Stdio};
 
 use serde::Deserialize;
-use std::collections::BTreeMap;
 
 use crate::{child, pace::Times, platform::Platform, sizes::Sizes, statistics::Sample};
 
