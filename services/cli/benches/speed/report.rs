@@ -31,7 +31,7 @@ const FLOORS: [(&str, &str); 10] = [
         "consume_multiple",
         "consume, prefetch 256, every 32nd acknowledged for all",
     ),
-    ("smtp", "mail over pooled SMTP connections, 16 in flight"),
+    ("smtp", "mail over SMTP connections that stay open, 16 in flight"),
     ("echo_insert_300", "gRPC call, then `insert_one`, 300 a second"),
 ];
 
