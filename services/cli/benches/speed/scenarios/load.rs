@@ -1,6 +1,6 @@
 //! Calls made by `waybill load`, which says what came of them.
 
-use std::{collections::BTreeMap, process::Stdio};
+use std::{collections::BTreeMap, process::Stdio, time::Duration};
 
 use serde::Deserialize;
 
@@ -39,9 +39,9 @@ pub(super) async fn measure(
         pace[0].to_owned(),
         pace[1].to_owned(),
         "--duration".to_owned(),
-        format!("{}ms", times.measured.as_millis()),
+        text(times.measured),
         "--warm-up".to_owned(),
-        format!("{}ms", times.warm_up.as_millis()),
+        text(times.warm_up),
         "--mix".to_owned(),
         mix.join(","),
         "--users".to_owned(),
@@ -55,6 +55,14 @@ pub(super) async fn measure(
     command.stdin(Stdio::null()).kill_on_drop(true);
     let report: Report = child::output("waybill load", command.output()).await;
     sample(kind, &report)
+}
+
+/// A time as settings take it: in seconds if that says it all.
+fn text(time: Duration) -> String {
+    match (time.as_secs(), time.subsec_millis()) {
+        (seconds, 0) => format!("{seconds}s"),
+        _ => format!("{}ms", time.as_millis()),
+    }
 }
 
 fn sample(kind: &str, report: &Report) -> Sample {
