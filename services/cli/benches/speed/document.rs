@@ -1,0 +1,67 @@
+//! Puts tables, figures and plots where readers find them.
+
+use std::{
+    collections::BTreeMap,
+    fs,
+    path::{Path, PathBuf},
+};
+
+use serde::Serialize;
+
+use crate::{
+    goals::Goal,
+    machine::Machine,
+    plot,
+    statistics::{Results, Spread},
+};
+
+/// What stands around the tables in docs/performance.md. Everything else there is written by hand.
+const BEGIN: &str = "<!-- speed:begin -->";
+const END: &str = "<!-- speed:end -->";
+
+/// The document, where there is none yet.
+const NEW: &str = "# Performance\n\n\
+    `scripts/bench speed --write` measures, and writes what stands below.\n\n\
+    <!-- speed:begin -->\n<!-- speed:end -->\n";
+
+/// Everything that was measured, for programs.
+#[derive(Serialize)]
+struct Figures<'a> {
+    machine: &'a Machine,
+    goals: &'a [Goal],
+    measurements: BTreeMap<&'static str, BTreeMap<&'a str, Spread>>,
+}
+
+/// Writes docs/performance.md, and in docs/performance figures and plots.
+pub(crate) fn write(machine: &Machine, results: &Results, goals: &[Goal], text: &str) {
+    let docs = docs();
+    let folder = docs.join("performance");
+    fs::create_dir_all(&folder).expect("the folder can be made");
+    let figures = Figures {
+        machine,
+        goals,
+        measurements: results.spreads(),
+    };
+    let json = serde_json::to_string_pretty(&figures).expect("it is JSON");
+    fs::write(folder.join("results.json"), json + "\n").expect("the folder is writable");
+    let plots = plot::draw(&folder, results);
+    let images = plots
+        .iter()
+        .map(|(file, title)| format!("![{title}](performance/{file})"));
+    let images = images.collect::<Vec<_>>().join("\n\n");
+    let path = docs.join("performance.md");
+    let before = fs::read_to_string(&path).unwrap_or_else(|_| NEW.to_owned());
+    let after = replaced(&before, &format!("{text}\n\n{images}"));
+    fs::write(path, after).expect("the folder is writable");
+}
+
+/// `document` with `text` between the marks.
+fn replaced(document: &str, text: &str) -> String {
+    let (before, rest) = document.split_once(BEGIN).expect("the begin is marked");
+    let (_, after) = rest.split_once(END).expect("the end is marked");
+    format!("{before}{BEGIN}\n{}\n{END}{after}", text.trim_end())
+}
+
+fn docs() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs")
+}

@@ -1,0 +1,182 @@
+//! The platform under measurement: a process for each service on RabbitMQ and MongoDB, or one for all on
+//! files. It starts with nothing in it and leaves nothing behind.
+
+use std::time::{Duration, Instant};
+
+use futures::{StreamExt, stream};
+use waybill::contract::{Event, user::v1::UserRegistered};
+use waybill_testkit::wait::PATIENCE;
+
+use crate::{
+    client::Client, floors::insert, measure::Watched, metrics::Metrics, process::Process, servers::Servers,
+    stack::Stack,
+};
+
+/// The services, each a process of its own on RabbitMQ and MongoDB.
+pub(crate) const SERVICES: [&str; 3] = ["order", "user", "notification"];
+
+/// The process that runs all of them on files.
+pub(crate) const ALL_IN_ONE: &str = "up";
+
+/// Queues of the consumers.
+pub(crate) const STATISTICS: &str = waybill_user::ORDER_STATS_QUEUE;
+pub(crate) const MAIL: &str = "waybill.notification.mail";
+const CONTACTS: &str = "waybill.notification.contacts";
+
+/// Registrations under way at a time.
+const REGISTERING: usize = 32;
+
+/// How long a consumer is left alone between two looks at how far it has come; the second, when it is
+/// nearly through, is what the end is known by.
+const LOOK: Duration = Duration::from_millis(100);
+const CLOSE_LOOK: Duration = Duration::from_millis(10);
+
+pub(crate) struct Platform {
+    pub(crate) stack: Stack,
+    processes: Vec<(&'static str, Process)>,
+}
+
+impl Platform {
+    /// All services, in processes of their own, mailing to the server that forgets.
+    pub(crate) async fn split(servers: &Servers) -> Self {
+        let mut platform = Self::stopped(servers).await;
+        for service in SERVICES {
+            platform.start(service);
+        }
+        platform.ready().await
+    }
+
+    /// Nothing yet but what services need.
+    pub(crate) async fn stopped(servers: &Servers) -> Self {
+        let stack = Stack::real().await.with("WAYBILL_LOG_FILTER", "warn");
+        Self {
+            stack: stack.with("WAYBILL_SMTP", &servers.mail.url),
+            processes: Vec::new(),
+        }
+    }
+
+    /// All services in one process, on files.
+    pub(crate) async fn embedded() -> Self {
+        let stack = Stack::embedded().with("WAYBILL_LOG_FILTER", "warn");
+        let process = Process::start(&stack, &["up"]);
+        let platform = Self {
+            stack,
+            processes: vec![(ALL_IN_ONE, process)],
+        };
+        platform.ready().await
+    }
+
+    /// Starts one service. It is not ready yet.
+    pub(crate) fn start(&mut self, service: &'static str) {
+        let process = Process::start(&self.stack, &["serve", service]);
+        self.processes.push((service, process));
+    }
+
+    /// Waits until all are ready.
+    pub(crate) async fn ready(mut self) -> Self {
+        let mut ready = Vec::new();
+        for (name, process) in self.processes {
+            ready.push((name, process.ready().await));
+        }
+        self.processes = ready;
+        self
+    }
+
+    /// Stops all processes, as an orchestrator does.
+    pub(crate) async fn stop(&mut self) {
+        for (_, process) in self.processes.drain(..) {
+            assert!(process.terminate().await.success());
+        }
+    }
+
+    /// Ends all processes, and forgets what they stored.
+    pub(crate) async fn end(self) {
+        drop(self.processes);
+        if self.stack.virtual_host.is_some() {
+            insert::forget(self.stack.database()).await;
+        }
+    }
+
+    /// The process that runs a service.
+    pub(crate) fn process(&self, service: &str) -> &Process {
+        let mut processes = self.processes.iter();
+        let found = processes.find(|(name, _)| [service, ALL_IN_ONE].contains(name));
+        &found.expect("the service runs").1
+    }
+
+    /// The processes, by name.
+    pub(crate) fn processes(&self) -> impl Iterator<Item = (&'static str, &Process)> {
+        self.processes.iter().map(|(name, process)| (*name, process))
+    }
+
+    /// The processes, and the servers that they use.
+    pub(crate) fn watched(&self, servers: &Servers) -> Watched {
+        let servers = servers.watched(&self.stack);
+        let servers = match self.stack.virtual_host {
+            Some(_) => servers.only(&["broker", "database", "mail server"]),
+            None => servers.only(&[]),
+        };
+        self.processes().fold(servers, |watched, (name, process)| {
+            watched.and(name, process.pid())
+        })
+    }
+
+    pub(crate) fn client(&self) -> Client {
+        let [order, user, notification] = SERVICES.map(|service| self.process(service).channel());
+        Client::split(order, user, notification)
+    }
+
+    /// Registers that many users, and waits until it is known how to reach them.
+    pub(crate) async fn users(&self, count: usize) -> Vec<String> {
+        let client = self.client();
+        let users = stream::iter(0..count)
+            .map(|_| async { client.register().await.user_id })
+            .buffer_unordered(REGISTERING)
+            .collect()
+            .await;
+        self.until_handled::<UserRegistered>("notification", CONTACTS, count)
+            .await;
+        users
+    }
+
+    /// Waits until the consumer of a queue has committed the effects of `count` events.
+    pub(crate) async fn until_handled<E: Event>(&self, service: &str, queue: &str, count: usize) {
+        let process = self.process(service);
+        let (mut most, mut moved) = (0, Instant::now());
+        loop {
+            let handled = Metrics::of(process).await.handled(queue, E::TYPE);
+            if handled >= count {
+                return;
+            }
+            if handled > most {
+                (most, moved) = (handled, Instant::now());
+            }
+            assert!(
+                moved.elapsed() < PATIENCE,
+                "{queue} stands at {handled} of {count}"
+            );
+            let is_close = handled >= count / 10 * 9;
+            tokio::time::sleep(if is_close { CLOSE_LOOK } else { LOOK }).await;
+        }
+    }
+
+    /// Waits until the statistics count that many orders of all these users together.
+    pub(crate) async fn until_counted(&self, users: &[String], count: usize) {
+        let client = self.client();
+        let deadline = Instant::now() + PATIENCE;
+        loop {
+            let stats = stream::iter(users)
+                .map(|user| client.stats(user))
+                .buffer_unordered(REGISTERING)
+                .collect::<Vec<_>>();
+            let counted: i64 = stats.await.iter().map(|stats| stats.orders_placed).sum();
+            if usize::try_from(counted) == Ok(count) {
+                return;
+            }
+            assert!(
+                Instant::now() < deadline,
+                "{counted} of {count} orders are counted"
+            );
+        }
+    }
+}

@@ -1,0 +1,64 @@
+//! How much of everything is measured.
+
+use std::time::Duration;
+
+use crate::pace::Times;
+
+/// How much of everything is measured.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Sizes {
+    /// How long calls are made, as many at a time as there may be.
+    pub(crate) times: Times,
+    /// How long calls are made at a fixed rate: longer, for there are few of them.
+    pub(crate) paced_times: Times,
+    /// Messages in a queue that a floor takes.
+    pub(crate) messages: usize,
+    /// Users whose orders they are.
+    pub(crate) users: usize,
+    /// Orders whose way is followed to its end.
+    pub(crate) end_to_end: usize,
+    /// Events that wait for a consumer.
+    pub(crate) backlog: usize,
+    /// Orders that are there when orders are read.
+    pub(crate) stored: usize,
+    /// Orders whose bytes on the broker's wire are counted.
+    pub(crate) on_the_wire: usize,
+}
+
+impl Sizes {
+    /// What figures are published of.
+    pub(crate) fn full() -> Self {
+        Self {
+            times: times(1_000, 4_000),
+            paced_times: times(1_000, 10_000),
+            messages: 100_000,
+            users: 1_000,
+            end_to_end: 30_000,
+            backlog: 200_000,
+            stored: 10_000,
+            on_the_wire: 2_000,
+        }
+    }
+
+    /// A tenth of it, to see that everything runs.
+    pub(crate) fn quick() -> Self {
+        let full = Self::full();
+        Self {
+            times: times(100, 400),
+            paced_times: times(100, 1_000),
+            messages: full.messages / 10,
+            users: full.users / 10,
+            end_to_end: full.end_to_end / 10,
+            backlog: full.backlog / 10,
+            stored: full.stored / 10,
+            on_the_wire: full.on_the_wire / 10,
+        }
+    }
+}
+
+fn times(warm_up_ms: u64, measured_ms: u64) -> Times {
+    Times {
+        warm_up: Duration::from_millis(warm_up_ms),
+        measured: Duration::from_millis(measured_ms),
+    }
+}
