@@ -16,6 +16,7 @@ pub use keys::{CONFIG, KEYS, Key};
 pub use otel::{Otel, Protocol};
 pub use server_url::ServerUrl;
 pub use sources::{Origin, Sources};
+pub use value::time;
 
 use crate::retry::RetryPolicy;
 

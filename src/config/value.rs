@@ -26,7 +26,7 @@ pub(super) fn number<N: FromStr + PartialOrd>(text: &str, range: RangeInclusive<
 }
 
 /// A whole number of `ms`, `s`, `m` or `h`.
-pub(super) fn time(text: &str) -> Option<Duration> {
+pub fn time(text: &str) -> Option<Duration> {
     let unit = text.find(|c: char| !c.is_ascii_digit())?;
     let amount: u64 = text[..unit].parse().ok()?;
     let millis = match &text[unit..] {

@@ -8,6 +8,7 @@ mod connection;
 mod dlq;
 mod events;
 mod health;
+mod load;
 mod notification;
 mod order;
 mod output;
@@ -54,6 +55,8 @@ pub(crate) enum Command {
     /// Show what consumers gave up, and send it back or set it aside.
     #[command(subcommand)]
     Dlq(Box<dlq::Command>),
+    /// Put a load on the platform, and measure how it bears it.
+    Load(Box<load::Load>),
     /// Exit with 0 when the platform is ready, with 1 when it is not.
     Health(health::Health),
 }
@@ -68,6 +71,7 @@ pub(crate) async fn run(command: Command, options: Options) -> Result<()> {
         Command::Notification(command) => notification::run(command, &connection, &output).await,
         Command::Events(command) => events::run(command, &connection, &output).await,
         Command::Dlq(command) => dlq::run(*command, &connection, &output).await,
+        Command::Load(load) => load::run(*load, &options.server, &output).await,
         Command::Health(health) => health::run(&health).await,
     };
     // `waybill order list … | head -1` has all that it wants.

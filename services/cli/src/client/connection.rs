@@ -18,7 +18,7 @@ use waybill::{
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// Deadline of one attempt: a person waits, and the server answers in milliseconds when it is well.
-const CALL_TIMEOUT: Duration = Duration::from_secs(10);
+pub(crate) const CALL_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// Attempts at one call while the server is unavailable: about three seconds with the waits between.
 const MAX_ATTEMPTS: u32 = 5;

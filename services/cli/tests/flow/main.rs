@@ -11,6 +11,7 @@ mod clients;
 mod crash;
 mod dead_letters;
 mod kill;
+mod load;
 mod metrics;
 mod order_flow;
 mod order_of_events;
