@@ -163,12 +163,12 @@ fn processor_time(results: &Results) -> [Goal; 2] {
         Goal::new(
             "processor time of all services per order ÷ floors without the mail's",
             against(5),
-            None,
+            Bound::AtMost(1.25),
         ),
         Goal::new(
             "processor time of all services per order ÷ floors with the mail's",
             against(6),
-            None,
+            Bound::AtMost(1.25),
         ),
     ]
 }
