@@ -19,8 +19,8 @@ use async_trait::async_trait;
 use lapin::uri::AMQPUri;
 use url::Url;
 
-pub use self::taps::AmqpTaps;
 use self::{connection::Link, deliveries::AmqpDeliveries, error::within, publisher::AmqpPublisher};
+pub use self::{message::properties, taps::AmqpTaps};
 use crate::{
     broker::{Broker, Deliveries, Endpoint, Error},
     publisher::Publisher,

@@ -28,12 +28,17 @@ pub struct Key {
 }
 
 impl Entry {
+    /// The event id.
+    pub fn event_id(&self) -> &str {
+        self.message.properties.message_id.as_deref().unwrap_or_default()
+    }
+
     /// What it is known by.
     pub fn key(&self) -> Key {
         let properties = &self.message.properties;
         Key {
             owner: self.owner.clone(),
-            event_id: properties.message_id.clone().unwrap_or_default(),
+            event_id: self.event_id().to_owned(),
             type_name: properties.type_name.clone().unwrap_or_default(),
         }
     }

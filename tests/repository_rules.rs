@@ -87,7 +87,7 @@ impl Source {
     }
 
     fn is_test(&self) -> bool {
-        let folders = ["testkit/", "tests/"];
+        let folders = ["testkit/", "tests/", "instructions/"];
         folders.iter().any(|folder| self.path.starts_with(folder))
             || self.path.contains("/tests/")
             || self.path.ends_with("/tests.rs")
@@ -112,7 +112,7 @@ fn walk(folder: &Path, wanted: &dyn Fn(&Path) -> bool, found: &mut Vec<PathBuf>)
 
 fn sources() -> Vec<Source> {
     let mut paths = vec![root().join("build.rs")];
-    for folder in ["build", "src", "services", "testkit", "tests"] {
+    for folder in ["build", "instructions", "src", "services", "testkit", "tests"] {
         let is_rust = |path: &Path| path.extension().is_some_and(|e| e == "rs");
         walk(&root().join(folder), &is_rust, &mut paths);
     }

@@ -52,7 +52,7 @@ pub(super) fn received(delivery: Delivery) -> (Message, Acker) {
 }
 
 /// The properties and headers under which a message is published.
-pub(super) fn properties(message: &Message) -> Result<BasicProperties, Error> {
+pub fn properties(message: &Message) -> Result<BasicProperties, Error> {
     let Properties {
         content_type,
         content_encoding,

@@ -4,6 +4,8 @@
 //! share, or on the one that `WAYBILL_TEST_MONGODB_URL` names. [`PrivateServer`] is for a test that
 //! kills its server.
 
+mod commands;
+
 use std::{
     fs, io,
     path::{Path, PathBuf},
@@ -15,6 +17,7 @@ use mongodb::bson::{Document, doc};
 use tokio::sync::OnceCell;
 use waybill::clock::{IdGenerator, UuidV7Generator};
 
+pub use self::commands::{Commands, Plan};
 use crate::{
     server::{Folder, Server},
     wait,

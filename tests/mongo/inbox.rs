@@ -76,11 +76,12 @@ macro_rules! conformance {
     ($($check:ident),*) => {$(
         #[tokio::test]
         async fn $check() {
-            let database = fixture::database().await;
+            let (database, commands) = fixture::watched_database().await;
             let inbox = inbox(&database, "consumer");
             inbox.indexes().ensure().await.unwrap();
             let counters = Counters::of(&database);
             conformance::$check(&inbox, async |counter: &str| counters.counted(counter).await).await;
+            commands.assert_indexed().await;
         }
     )*};
 }

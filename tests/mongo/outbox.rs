@@ -39,8 +39,10 @@ macro_rules! conformance {
     ($($check:ident),*) => {$(
         #[tokio::test]
         async fn $check() {
-            let (aggregates, outbox) = outbox_of(&fixture::database().await).await;
+            let (database, commands) = fixture::watched_database().await;
+            let (aggregates, outbox) = outbox_of(&database).await;
             conformance::$check(&outbox, async |entries| put(&aggregates, entries).await).await;
+            commands.assert_indexed().await;
         }
     )*};
 }
@@ -57,8 +59,10 @@ conformance!(
 
 #[tokio::test]
 async fn one_leads() {
-    let (_, outbox) = outbox_of(&fixture::database().await).await;
+    let (database, commands) = fixture::watched_database().await;
+    let (_, outbox) = outbox_of(&database).await;
     conformance::one_leads(&outbox).await;
+    commands.assert_indexed().await;
 }
 
 #[tokio::test]

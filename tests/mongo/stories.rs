@@ -15,8 +15,9 @@ macro_rules! conforms {
     ($($check:ident),* $(,)?) => {$(
         #[tokio::test]
         async fn $check() {
-            let database = fixture::database().await;
+            let (database, commands) = fixture::watched_database().await;
             suite::$check(&MongoStories::new(&database, Arc::new(SystemClock))).await;
+            commands.assert_indexed().await;
         }
     )*};
 }

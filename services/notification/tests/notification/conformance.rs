@@ -45,10 +45,14 @@ async fn sqlite_conforms() {
 #[tokio::test]
 async fn mongodb_conforms() {
     let databases = Databases::new().await;
-    let client = mongo::Client::new(databases.url()).await.unwrap();
+    let (options, commands) = databases.watched().await;
+    let client = mongo::Client::with_options(options).unwrap();
     let database = client.database("notification");
     contacts_conform(&MongoContacts::new(&database)).await;
-    notifications_conform(&MongoNotifications::new(&database)).await;
+    let notifications = MongoNotifications::new(&database);
+    notifications.indexes().ensure().await.unwrap();
+    notifications_conform(&notifications).await;
+    commands.assert_indexed().await;
 }
 
 async fn contacts_conform(contacts: &dyn Contacts) {

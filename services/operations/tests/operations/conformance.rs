@@ -19,15 +19,21 @@ async fn sqlite_keeps_operations() {
 
 #[tokio::test]
 async fn mongodb_keeps_letters() {
-    suite::letters::conform(&Stored::mongo().await.stores).await;
+    let stored = Stored::mongo().await;
+    suite::letters::conform(&stored.stores).await;
+    stored.assert_indexed().await;
 }
 
 #[tokio::test]
 async fn mongodb_moves_letters_through_batches() {
-    suite::batches::conform(&Stored::mongo().await.stores).await;
+    let stored = Stored::mongo().await;
+    suite::batches::conform(&stored.stores).await;
+    stored.assert_indexed().await;
 }
 
 #[tokio::test]
 async fn mongodb_keeps_operations() {
-    suite::operations::conform(&Stored::mongo().await.stores).await;
+    let stored = Stored::mongo().await;
+    suite::operations::conform(&stored.stores).await;
+    stored.assert_indexed().await;
 }

@@ -10,6 +10,7 @@ mod document;
 
 use async_trait::async_trait;
 use futures::TryStreamExt;
+use serde::Serialize;
 use uuid::Uuid;
 use waybill::{
     clock::unix_millis,
@@ -101,6 +102,13 @@ impl MongoOrderRepository {
     }
 }
 
+/// The document that placing an order inserts.
+pub fn placement(order: &Order, request: Request, entry: &Entry) -> Result<impl Serialize + use<>> {
+    let mut document = OrderDocument::placed(OrderRecord::of(order)?, request);
+    document.outbox = Some(outbox::to_bson(std::slice::from_ref(entry), order.create_time()));
+    Ok(document)
+}
+
 /// What finds an order by its id, and the orders of a user, newest first.
 fn indexes() -> Vec<IndexModel> {
     [
@@ -128,9 +136,11 @@ impl OrderRepository for MongoOrderRepository {
             owner: request.id.to_string(),
             message: event,
         };
-        let mut document = OrderDocument::placed(OrderRecord::of(order)?, request);
-        document.outbox = Some(outbox::to_bson(std::slice::from_ref(&entry), order.create_time()));
-        match self.placements.insert(&document).await? {
+        match self
+            .placements
+            .insert(&placement(order, request, &entry)?)
+            .await?
+        {
             Inserted::New => Ok(Insert::Stored(entry)),
             Inserted::Duplicate => {
                 let first = self.one(doc! {"_id": request.id.to_string()}).await?;

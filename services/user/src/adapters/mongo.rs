@@ -7,4 +7,4 @@ mod stats;
 mod users;
 
 pub use stats::{MongoStatsEffects, MongoStatsRepository};
-pub use users::MongoUserRepository;
+pub use users::{MAX_UNPUBLISHED, MongoUserRepository};

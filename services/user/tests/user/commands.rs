@@ -1,25 +1,18 @@
 //! What the service asks of MongoDB: how many commands an operation takes, and that each finds its way
 //! by an index.
 
-use std::sync::{Arc, Mutex};
+use std::{sync::Arc, time::Duration};
 
 use tokio_util::sync::CancellationToken;
 use waybill::{
-    clock::{SystemClock, unix_millis},
+    clock::{Clock, SystemClock, unix_millis},
     grpc::page::Cursor,
-    mongo::{
-        Database,
-        mongodb::{
-            Client,
-            bson::{Document, doc},
-            event::{EventHandler, command::CommandEvent},
-            options::ClientOptions,
-        },
-    },
+    mongo::{Database, mongodb::Client},
+    outbox::Key,
     platform,
 };
-use waybill_testkit::mongodb::Databases;
-use waybill_user::storage::Storage;
+use waybill_testkit::mongodb::{Commands, Databases};
+use waybill_user::{adapters::mongo::MAX_UNPUBLISHED, ports::Changed, storage::Storage};
 
 use crate::{
     stats::{ORDER, handle},
@@ -29,32 +22,19 @@ use crate::{
 /// A database of its own, with its indexes, whose commands are written down.
 struct Watched {
     storage: Storage,
-    driver: waybill::mongo::mongodb::Database,
-    commands: Arc<Mutex<Vec<Document>>>,
+    commands: Commands,
 }
 
 impl Watched {
     async fn new() -> Self {
-        let databases = Databases::new().await;
-        let mut options = ClientOptions::parse(databases.url()).await.unwrap();
-        let commands = Arc::new(Mutex::new(Vec::new()));
-        let written = Arc::clone(&commands);
-        options.command_event_handler = Some(EventHandler::callback(move |event| {
-            if let CommandEvent::Started(started) = event {
-                written.lock().unwrap().push(started.command);
-            }
-        }));
+        let (options, commands) = Databases::new().await.watched().await;
         let name = options.default_database.clone().unwrap();
         let driver = Client::with_options(options).unwrap().database(&name);
-        let database = platform::Database::Mongo(Database::from(driver.clone()));
+        let database = platform::Database::Mongo(Database::from(driver));
         let mut storage = Storage::of(&database, &(Arc::new(SystemClock) as _));
         let upkeep = std::mem::replace(&mut storage.upkeep, Box::new(|_| Box::pin(async {})));
         upkeep(CancellationToken::new()).await;
-        let watched = Self {
-            storage,
-            driver,
-            commands,
-        };
+        let watched = Self { storage, commands };
         // The first write of a repository asks for its indexes once more.
         watched.register(1).await;
         watched.names();
@@ -67,30 +47,11 @@ impl Watched {
         self.storage.users.register(&registration, event).await.unwrap();
     }
 
-    /// The commands since it was last asked.
-    fn commands(&self) -> Vec<Document> {
-        std::mem::take(&mut self.commands.lock().unwrap())
-    }
-
-    /// Their names.
+    /// The names of the commands since it was last asked.
     fn names(&self) -> Vec<String> {
-        let name = |command: Document| command.keys().next().unwrap().clone();
-        self.commands().into_iter().map(name).collect()
-    }
-
-    /// How the server looks for what a `find` or `findAndModify` is about.
-    async fn plan(&self, command: &Document) -> String {
-        let (_, collection) = command.iter().next().unwrap();
-        let mut find = doc! {"find": collection.clone()};
-        for (from, to) in [("filter", "filter"), ("query", "filter"), ("sort", "sort")] {
-            if let Some(value) = command.get(from) {
-                find.insert(to, value.clone());
-            }
-        }
-        let explain = doc! {"explain": find, "verbosity": "queryPlanner"};
-        let explained = self.driver.run_command(explain).await.unwrap();
-        let planner = explained.get_document("queryPlanner").unwrap();
-        planner.get_document("winningPlan").unwrap().to_string()
+        let names = self.commands.names();
+        self.commands.reset();
+        names
     }
 }
 
@@ -114,7 +75,8 @@ async fn a_batch_of_events_is_one_transaction_with_one_bulk_write() {
     let watched = Watched::new().await;
     let batch: Vec<_> = (1..=50).map(|n| ORDER.created(n)).collect();
     handle(&watched.storage, &batch).await;
-    let names = watched.names();
+    let names = watched.commands.names();
+    watched.commands.assert_indexed().await;
     assert_eq!(names[0], "update", "the inbox records the session that it uses");
     assert_eq!(names[1..], ["insert", "bulkWrite", "commitTransaction"]);
 }
@@ -140,21 +102,46 @@ async fn every_query_uses_an_index() {
     let taken = registration(2, "user1@example.com");
     users.register(&taken, registered(&taken, 103)).await.unwrap();
 
-    let mut looked_for = 0;
-    for command in watched.commands() {
-        if command.contains_key("insert") {
-            continue;
-        }
-        let plan = watched.plan(&command).await;
-        assert!(
-            !plan.contains("COLLSCAN") && !plan.contains("\"SORT\""),
-            "{command}: {plan}"
-        );
-        assert!(
-            plan.contains("IXSCAN") || plan.contains("IDHACK"),
-            "{command}: {plan}"
-        );
-        looked_for += 1;
+    let plans = watched.commands.plans().await;
+    assert_eq!(plans.len(), 6);
+    for plan in plans {
+        assert!(plan.is_indexed() && !plan.sorts(), "{plan:?}");
     }
-    assert_eq!(looked_for, 6);
+}
+
+#[tokio::test]
+async fn events_that_wait_for_the_broker_do_not_fill_a_document() {
+    let watched = Watched::new().await;
+    let Storage { users, outbox, .. } = &watched.storage;
+    let mut user = registration(1, "user1@example.com").user;
+    let mut changes = 0;
+    let refusal = loop {
+        let next = user
+            .change(&change("", &format!("Bo {changes}")), at(50))
+            .unwrap();
+        let stored = users.change(
+            &next,
+            request(1_000 + changes, 1),
+            changed(&next, 10_000 + changes),
+        );
+        match stored.await {
+            Ok(Changed::Stored(_)) => (user, changes) = (next, changes + 1),
+            Ok(other) => panic!("{other:?}"),
+            Err(error) => break error,
+        }
+        assert!(changes < 1_000, "there is no end of it");
+    };
+    assert!(refusal.is_transient(), "{refusal}");
+    // The registration is the first of them.
+    assert_eq!(usize::try_from(changes).unwrap() + 1, MAX_UNPUBLISHED);
+    watched.commands.assert_indexed().await;
+
+    let waiting = outbox
+        .pending(SystemClock.now() + Duration::from_hours(24), 1)
+        .await
+        .unwrap();
+    outbox.clear(&Key::of(&waiting)).await.unwrap();
+    let next = user.change(&change("", "Bo"), at(60)).unwrap();
+    let stored = users.change(&next, request(2_000, 1), changed(&next, 20_000));
+    assert!(matches!(stored.await.unwrap(), Changed::Stored(_)));
 }

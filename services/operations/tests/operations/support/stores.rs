@@ -9,13 +9,13 @@ use waybill_operations::{
     },
     ports::Stores,
 };
-use waybill_testkit::mongodb::Databases;
+use waybill_testkit::mongodb::{Commands, Databases};
 
 /// A store, and what it is in.
 pub(crate) struct Stored {
     pub(crate) stores: Stores,
     _folder: Option<TempDir>,
-    _databases: Option<Databases>,
+    commands: Option<Commands>,
 }
 
 impl Stored {
@@ -26,17 +26,27 @@ impl Stored {
         Self {
             stores: SqliteOperations::new(database).stores(),
             _folder: Some(folder),
-            _databases: None,
+            commands: None,
         }
     }
 
     pub(crate) async fn mongo() -> Self {
-        let databases = Databases::new().await;
-        let client = mongo::Client::new(databases.url()).await.unwrap();
-        Self {
-            stores: MongoOperations::new(&client.database("operations")).stores(),
-            _folder: None,
-            _databases: Some(databases),
+        let (options, commands) = Databases::new().await.watched().await;
+        let client = mongo::Client::with_options(options).unwrap();
+        let store = MongoOperations::new(&client.database("operations"));
+        for indexes in store.indexes() {
+            indexes.ensure().await.unwrap();
         }
+        Self {
+            stores: store.stores(),
+            _folder: None,
+            commands: Some(commands),
+        }
+    }
+
+    /// Fails unless everything that MongoDB was asked was found by an index.
+    pub(crate) async fn assert_indexed(&self) {
+        let commands = self.commands.as_ref().expect("this store is MongoDB");
+        commands.assert_indexed().await;
     }
 }

@@ -1,16 +1,13 @@
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 
 use tokio_util::sync::CancellationToken;
 use waybill::{
-    clock::{SystemClock, UuidV7Generator},
-    context::Context,
-    mongo::{
-        Client, mongodb,
-        mongodb::{event::EventHandler, event::command::CommandEvent, options::ClientOptions},
-        until_ensured,
-    },
+    clock::{Clock, SystemClock, UuidV7Generator, from_unix_millis},
+    context::{Context, MAX_BAGGAGE_BYTES, MAX_CORRELATION_ID_BYTES},
+    mongo::{Client, bson, mongodb, until_ensured},
+    topology::MAX_BODY_BYTES,
 };
-use waybill_testkit::mongodb::Databases;
+use waybill_testkit::mongodb::{Commands, Databases};
 
 use super::*;
 use crate::{
@@ -20,27 +17,19 @@ use crate::{
         memory::InMemoryOffers,
     },
     app::{Orders, Parts},
-    domain::{ItemDraft, OrderDraft, PriceDraft, Reason},
+    domain::{ItemDraft, MAX_ITEMS, MAX_REASON_CHARS, OrderDraft, PriceDraft, Reason},
     ports::OrderEvents,
 };
 
 /// A database of its own whose commands are written down.
 struct Watched {
     database: Database,
-    commands: Arc<Mutex<Vec<Document>>>,
+    commands: Commands,
 }
 
 impl Watched {
     async fn new() -> Self {
-        let databases = Databases::new().await;
-        let mut options = ClientOptions::parse(databases.url()).await.unwrap();
-        let commands = Arc::new(Mutex::new(Vec::new()));
-        let written = Arc::clone(&commands);
-        options.command_event_handler = Some(EventHandler::callback(move |event| {
-            if let CommandEvent::Started(started) = event {
-                written.lock().unwrap().push(started.command);
-            }
-        }));
+        let (options, commands) = Databases::new().await.watched().await;
         let name = format!("{}_order", options.default_database.clone().unwrap());
         let client = mongodb::Client::with_options(options).unwrap();
         Self {
@@ -48,48 +37,22 @@ impl Watched {
             commands,
         }
     }
-
-    /// The commands since it was last asked.
-    fn commands(&self) -> Vec<Document> {
-        std::mem::take(&mut self.commands.lock().unwrap())
-    }
-
-    /// How the server would look for what a `find` or `findAndModify` is about.
-    async fn plan(&self, command: &Document) -> String {
-        let collection = command.get_str("find").or(command.get_str("findAndModify"));
-        let mut find = doc! {"find": collection.unwrap()};
-        for (from, to) in [("filter", "filter"), ("query", "filter"), ("sort", "sort")] {
-            if let Some(value) = command.get(from) {
-                find.insert(to, value.clone());
-            }
-        }
-        let explain = doc! {"explain": find, "verbosity": "queryPlanner"};
-        let database = self.database.client().database(&self.name());
-        let explained = database.run_command(explain).await.unwrap();
-        explained
-            .get_document("queryPlanner")
-            .unwrap()
-            .get_document("winningPlan")
-            .unwrap()
-            .to_string()
-    }
-
-    fn name(&self) -> String {
-        self.database.collection::<Document>(COLLECTION).namespace().db
-    }
 }
 
 #[tokio::test]
 async fn it_does_what_every_repository_must() {
-    let databases = Databases::new().await;
-    let database = Client::new(databases.url()).await.unwrap().database("order");
+    let Watched { database, commands } = Watched::new().await;
     let store = Arc::new(MongoOrderRepository::new(&database));
+    let outbox = Arc::new(MongoOrderRepository::outbox(&database));
+    let indexes = vec![store.indexes(), outbox.indexes()];
+    until_ensured(indexes, CancellationToken::new()).await;
     conformance::run(&Subject {
         repository: store.clone(),
         queries: store,
-        outbox: Arc::new(MongoOrderRepository::outbox(&database)),
+        outbox,
     })
     .await;
+    commands.assert_indexed().await;
 }
 
 #[tokio::test]
@@ -120,13 +83,13 @@ async fn a_placement_is_one_command() {
         items: vec![item],
     };
     for _ in 0..2 {
-        watched.commands();
+        watched.commands.reset();
         let new = draft.clone().validate().unwrap();
         orders
             .place_order(new, request(), &Context::new("c"))
             .await
             .unwrap();
-        let commands = watched.commands();
+        let commands = watched.commands.take();
         assert_eq!(commands.len(), 1, "{commands:?}");
         assert_eq!(commands[0].get_str("insert").unwrap(), COLLECTION);
     }
@@ -169,7 +132,7 @@ async fn every_query_uses_an_index() {
         order_id: last.id(),
     };
 
-    watched.commands();
+    watched.commands.reset();
     let event = events.cancelled(&cancelled, &context);
     let request = request();
     store.cancel(&cancelled, request, event).await.unwrap();
@@ -179,19 +142,69 @@ async fn every_query_uses_an_index() {
     store.list(user_id, Some(after), 10).await.unwrap();
     store.versions(&[last.id(), id()]).await.unwrap();
 
-    let queries: Vec<_> = watched
-        .commands()
-        .into_iter()
-        .filter(|command| command.contains_key("find") || command.contains_key("findAndModify"))
-        .collect();
-    assert_eq!(queries.len(), 7);
-    for query in queries {
-        let plan = watched.plan(&query).await;
-        // The last two are how servers of several versions look for an `_id`.
-        let indexed = ["IXSCAN", "IDHACK", "EXPRESS"]
-            .iter()
-            .any(|stage| plan.contains(stage));
-        let walks = ["COLLSCAN", "\"SORT\""].iter().any(|stage| plan.contains(stage));
-        assert!(indexed && !walks, "{query}: {plan}");
+    let plans = watched.commands.plans().await;
+    assert_eq!(plans.len(), 7);
+    for plan in plans {
+        assert!(plan.is_indexed() && !plan.sorts(), "{plan:?}");
     }
+}
+
+/// docs/performance.md states it: how large the document of one order can become, with both its events
+/// unpublished. MongoDB's own limit is 16 MiB.
+const LARGEST_DOCUMENT: usize = 196_000;
+
+/// docs/performance.md states it: how large an event can become.
+const LARGEST_EVENT: usize = 46_700;
+
+/// An order with every field at its limit. In the message, numbers take more bytes the larger they are:
+/// with these, the sum of the order is the highest that there can be.
+fn largest() -> Order {
+    let item = |n| ItemDraft {
+        product_id: format!("{n:0>64}"),
+        quantity: 74,
+        unit_price: Some(PriceDraft {
+            currency_code: "EUR".into(),
+            units: 270_270_269,
+            nanos: 999_999_999,
+        }),
+    };
+    let draft = OrderDraft {
+        user_id: id().to_string(),
+        items: (0..MAX_ITEMS).map(item).collect(),
+    };
+    let now = from_unix_millis(unix_millis(SystemClock.now()));
+    let placed = Order::place(id(), draft.validate().unwrap(), now);
+    let reason = Reason::parse("\u{1F600}".repeat(MAX_REASON_CHARS)).unwrap();
+    placed.cancel(now, reason).unwrap()
+}
+
+#[test]
+fn the_largest_order_is_as_large_as_is_stated() {
+    let order = largest();
+    let mut context = Context::new("c".repeat(MAX_CORRELATION_ID_BYTES));
+    context.trace.traceparent = Some("0".repeat(55));
+    context.trace.tracestate = Some("s".repeat(MAX_BAGGAGE_BYTES));
+    context.trace.baggage = Some("b".repeat(MAX_BAGGAGE_BYTES));
+    let events = ContractEvents::new(Arc::new(UuidV7Generator::default()));
+    let messages = [
+        events.created(&order.placed(), &context),
+        events.cancelled(&order, &context),
+    ];
+    let event = messages.iter().map(|message| message.body.len()).max().unwrap();
+
+    let [created, cancelled] = messages.map(|message| Entry {
+        owner: id().to_string(),
+        message,
+    });
+    let request = request();
+    let time = order.update_time();
+    let document = placement(&order.placed(), request, &created).unwrap();
+    let mut document = bson::serialize_to_document(&document).unwrap();
+    let cancel = CancelDocument::new(time, order.cancel_reason(), request);
+    document.insert("cancel", cancel.into_bson().unwrap());
+    document.insert(outbox::FIELD, outbox::to_bson(&[created, cancelled], time));
+    let document = bson::serialize_to_vec(&document).unwrap().len();
+
+    assert!(document <= LARGEST_DOCUMENT, "{document}");
+    assert!(event <= LARGEST_EVENT && event <= MAX_BODY_BYTES, "{event}");
 }

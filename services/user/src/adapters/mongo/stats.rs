@@ -150,3 +150,50 @@ fn stats(document: StatsDocument) -> Result<OrderStats> {
             .map(|time| from_unix_millis(time.timestamp_millis())),
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use waybill::mongo::bson;
+
+    use super::*;
+
+    /// docs/performance.md states it. MongoDB's own limit is 16 MiB.
+    const LARGEST_DOCUMENT: usize = 720_000;
+
+    #[test]
+    fn statistics_in_every_currency_stay_far_from_the_limit_of_a_document() {
+        let letters = || (b'A'..=b'Z').map(char::from);
+        let codes = letters().flat_map(|a| letters().flat_map(move |b| letters().map(move |c| [a, b, c])));
+        let spent = codes.map(|code| {
+            let code = String::from_iter(code);
+            let currency = Currency::parse(&code).unwrap();
+            (currency, Amount::new(1, 1))
+        });
+        let added = OrderStats {
+            placed: 1,
+            cancelled: 1,
+            spent: spent.collect(),
+            last_order_time: Some(from_unix_millis(1)),
+        };
+        let update = addition(&added).unwrap();
+        let mut document = doc! {"_id": Uuid::nil().to_string(), "totals": {}};
+        for (path, value) in update.get_document("$inc").unwrap() {
+            let parts: Vec<_> = path.split('.').collect();
+            let [.., field] = parts[..] else { unreachable!() };
+            let holder = match parts[..] {
+                [totals, currency, _] => document
+                    .get_document_mut(totals)
+                    .unwrap()
+                    .entry(currency.to_owned())
+                    .or_insert_with(|| doc! {}.into())
+                    .as_document_mut()
+                    .unwrap(),
+                _ => &mut document,
+            };
+            holder.insert(field, value.clone());
+        }
+        document.extend(update.get_document("$max").unwrap().clone());
+        let bytes = bson::serialize_to_vec(&document).unwrap().len();
+        assert!(bytes <= LARGEST_DOCUMENT, "{bytes}");
+    }
+}

@@ -30,6 +30,10 @@ use crate::{
     ports::{Changed, Registered, Registration, RequestKey, StoredUser, UserRepository},
 };
 
+/// Events of one user that may wait for the broker, in the user's document. With headers at their limits
+/// they are some 5 MB, where a document may have 16.
+pub const MAX_UNPUBLISHED: usize = 256;
+
 /// Users in the collection `users`.
 #[derive(Debug, Clone)]
 pub struct MongoUserRepository {
@@ -78,6 +82,17 @@ impl MongoUserRepository {
         ))
     }
 
+    /// Why no user is in the state that a change starts from.
+    async fn conflict(&self, user: &User) -> Result<Changed> {
+        let full = doc! {"user_id": user.user_id.to_string(), last_place(): {"$exists": true}};
+        match self.find_document(full).await? {
+            None => Ok(Changed::Conflict),
+            Some(_) => Err(Error::Unavailable(format!(
+                "{MAX_UNPUBLISHED} events of this user wait for the broker"
+            ))),
+        }
+    }
+
     async fn find_document(&self, filter: Document) -> Result<Option<UserDocument>> {
         let users = self.users.clone_with_type();
         let find = users.find_one(filter).projection(doc! {outbox::FIELD: 0});
@@ -116,7 +131,11 @@ impl UserRepository for MongoUserRepository {
             owner: String::new(),
             message: event,
         };
-        let before = doc! {"user_id": user.user_id.to_string(), "version": user.version - 1};
+        let before = doc! {
+            "user_id": user.user_id.to_string(),
+            "version": user.version - 1,
+            last_place(): {"$exists": false},
+        };
         let entries = outbox::to_bson(std::slice::from_ref(&entry), user.update_time);
         let update = doc! {
             "$set": {
@@ -141,7 +160,7 @@ impl UserRepository for MongoUserRepository {
                     .clone_into(&mut entry.owner);
                 Ok(Changed::Stored(entry))
             }
-            Ok(None) => Ok(Changed::Conflict),
+            Ok(None) => self.conflict(user).await,
             Err(error) if is_duplicate_key(&error) => Ok(Changed::EmailTaken),
             Err(error) => Err(store_error(error)),
         }
@@ -168,6 +187,11 @@ impl UserRepository for MongoUserRepository {
         let user = |document: UserDocument| Ok(document.into_stored()?.user);
         documents.into_iter().map(user).collect()
     }
+}
+
+/// The place of the last event that a document takes.
+fn last_place() -> String {
+    format!("{}.{}", outbox::FIELD, MAX_UNPUBLISHED - 1)
 }
 
 /// Users after `after` in the list. The first condition, which the second implies, bounds the index.
