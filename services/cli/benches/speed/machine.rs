@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use serde::Serialize;
 use waybill::clock::{Clock, SystemClock};
 
-use crate::floors::versions;
+use crate::{floors::versions, scenarios::load};
 
 #[derive(Debug, Serialize)]
 pub(crate) struct Machine {
@@ -20,6 +20,8 @@ pub(crate) struct Machine {
     pub(crate) mongodb: String,
     pub(crate) date: String,
     pub(crate) command: String,
+    /// What made the calls of which there are so many at a time or a second.
+    pub(crate) driver: &'static str,
     /// Whether the code is a debug build, whose figures mean nothing.
     pub(crate) debug_build: bool,
 }
@@ -56,6 +58,11 @@ impl Machine {
                 .chain(arguments)
                 .collect::<Vec<_>>()
                 .join(" "),
+            driver: if load::is_there() {
+                "`waybill load`"
+            } else {
+                "a client of the benchmark's own"
+            },
             debug_build: cfg!(debug_assertions),
         }
     }
@@ -68,7 +75,7 @@ impl Machine {
             ""
         };
         format!(
-            "{caveat}`{}` on {}, commit {}: {}, {} cores, {} MiB of memory, Linux {}. {}, RabbitMQ {}, {}.",
+            "{caveat}`{}` on {}, commit {}: {}, {} cores, {} MiB of memory, Linux {}. {}, RabbitMQ {}, {}. Calls are made by {}.",
             self.command,
             self.date,
             self.commit,
@@ -78,7 +85,8 @@ impl Machine {
             self.kernel,
             self.rust,
             self.rabbitmq,
-            self.mongodb
+            self.mongodb,
+            self.driver
         )
     }
 }

@@ -1,9 +1,15 @@
 //! Calls made by `waybill load`, which says what came of them.
 
-use std::{collections::BTreeMap, process::Stdio, time::Duration};
+use std::{
+    collections::BTreeMap,
+    process::{Command, Stdio},
+    sync::LazyLock,
+    time::Duration,
+};
 
 use serde::Deserialize;
 
+use super::calls::{Kind, Pace};
 use crate::{child, pace::Times, platform::Platform, sizes::Sizes, statistics::Sample};
 
 /// What it prints, as far as it is looked at.
@@ -20,14 +26,34 @@ struct Operation {
     latency_us: BTreeMap<String, f64>,
 }
 
-/// Makes calls of one kind, at a pace that these arguments say.
+/// Whether the program under measurement has that command.
+pub(crate) fn is_there() -> bool {
+    static IS_THERE: LazyLock<bool> = LazyLock::new(|| {
+        let mut help = Command::new(env!("CARGO_BIN_EXE_waybill"));
+        help.args(["load", "--help"]).stdout(Stdio::null());
+        let status = help.stderr(Stdio::null()).status();
+        status.is_ok_and(|status| status.success())
+    });
+    *IS_THERE
+}
+
+/// Makes calls of one kind.
 pub(super) async fn measure(
     platform: &Platform,
     sizes: &Sizes,
-    kind: &str,
-    pace: [&str; 2],
+    kind: Kind,
+    pace: Pace,
     times: Times,
 ) -> Sample {
+    let kind = match kind {
+        Kind::Place => "place",
+        Kind::Get => "get",
+        Kind::List => "list",
+    };
+    let (flag, number) = match pace {
+        Pace::InFlight(calls) => ("--concurrency", calls.to_string()),
+        Pace::Rate(rate) => ("--rate", rate.to_string()),
+    };
     let mix =
         ["place", "get", "list", "cancel"].map(|of| format!("{of}={}", if of == kind { 100 } else { 0 }));
     let arguments = [
@@ -36,8 +62,8 @@ pub(super) async fn measure(
         platform.process("order").grpc.clone(),
         "--user-server".to_owned(),
         platform.process("user").grpc.clone(),
-        pace[0].to_owned(),
-        pace[1].to_owned(),
+        flag.to_owned(),
+        number,
         "--duration".to_owned(),
         text(times.measured),
         "--warm-up".to_owned(),
