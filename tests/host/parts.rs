@@ -11,7 +11,7 @@ use std::{
 use async_trait::async_trait;
 use waybill::{
     broker::{Broker, Deliveries, Error},
-    outbox::{Backlog, Entry, Outbox},
+    outbox::{Backlog, Entry, Key, Outbox},
     publisher::{self, Publication, Publisher},
     store,
     topology::Subscription,
@@ -85,7 +85,7 @@ impl Outbox for Scripted {
         Ok(Vec::new())
     }
 
-    async fn clear(&self, _: &[Entry]) -> store::Result<()> {
+    async fn clear(&self, _: &[Key]) -> store::Result<()> {
         self.note("cleared");
         Ok(())
     }

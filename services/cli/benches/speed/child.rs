@@ -15,7 +15,7 @@ use tokio::{
 use crate::{
     floors::{self, Floor},
     mail,
-    scenarios::orders::Orders,
+    scenarios::{calls::Calls, orders::Orders},
 };
 
 /// What a child is.
@@ -30,6 +30,8 @@ pub(crate) enum Role {
     Floor(Floor),
     /// Places orders, and tells what that took.
     Orders(Orders),
+    /// Makes calls, and tells a [`Sample`](crate::statistics::Sample).
+    Calls(Calls),
 }
 
 impl Role {
@@ -40,6 +42,7 @@ impl Role {
             Self::MailSink => serve(&mail::start().await).await,
             Self::Floor(floor) => tell(&floor.measure().await),
             Self::Orders(orders) => tell(&orders.place().await),
+            Self::Calls(calls) => tell(&calls.make().await),
         }
     }
 

@@ -19,11 +19,6 @@ use crate::{
 const BEGIN: &str = "<!-- speed:begin -->";
 const END: &str = "<!-- speed:end -->";
 
-/// The document, where there is none yet.
-const NEW: &str = "# Performance\n\n\
-    `scripts/bench speed --write` measures, and writes what stands below.\n\n\
-    <!-- speed:begin -->\n<!-- speed:end -->\n";
-
 /// Everything that was measured, for programs.
 #[derive(Serialize)]
 struct Figures<'a> {
@@ -50,7 +45,7 @@ pub(crate) fn write(machine: &Machine, results: &Results, goals: &[Goal], text: 
         .map(|(file, title)| format!("![{title}](performance/{file})"));
     let images = images.collect::<Vec<_>>().join("\n\n");
     let path = docs.join("performance.md");
-    let before = fs::read_to_string(&path).unwrap_or_else(|_| NEW.to_owned());
+    let before = fs::read_to_string(&path).expect("the document is there");
     let after = replaced(&before, &format!("{text}\n\n{images}"));
     fs::write(path, after).expect("the folder is writable");
 }

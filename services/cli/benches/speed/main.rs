@@ -35,10 +35,18 @@ mod servers;
 mod sizes;
 mod statistics;
 
+use std::panic::AssertUnwindSafe;
+
 use clap::Parser;
+use futures::FutureExt;
 
 use crate::{
-    child::Role, machine::Machine, scenarios::Setting, servers::Servers, sizes::Sizes, statistics::Results,
+    child::Role,
+    machine::Machine,
+    scenarios::Setting,
+    servers::Servers,
+    sizes::Sizes,
+    statistics::{Results, Sample},
 };
 
 #[derive(Debug, Parser)]
@@ -86,12 +94,14 @@ async fn main() {
         sizes: &sizes,
     };
     let mut results = Results::default();
+    let mut failed = Vec::new();
     for round in 1..=arguments.rounds {
         for name in &names {
-            let samples = if floors::NAMES.contains(name) {
-                vec![(*name, floors::run(name, setting).await)]
-            } else {
-                scenarios::run(name, setting).await
+            // One that fails is told, and does not take with it what the others have measured.
+            let Ok(samples) = AssertUnwindSafe(measure(name, setting)).catch_unwind().await else {
+                eprintln!("round {round}, {name}: failed");
+                failed.push(format!("{name} in round {round}"));
+                continue;
             };
             for (name, sample) in samples {
                 eprintln!("round {round}, {name}: {sample:.1?}");
@@ -104,8 +114,18 @@ async fn main() {
     let goals = goals::goals(&results, cores);
     let text = format!("{}\n\n{}", machine.told(), report::tables(&results, &goals));
     println!("{text}");
+    assert!(failed.is_empty(), "failed, and nothing is written: {failed:?}");
     if arguments.write {
         document::write(&machine, &results, &goals, &text);
+    }
+}
+
+/// Makes one measurement, which may measure more than one thing.
+async fn measure(name: &'static str, setting: Setting<'_>) -> Vec<(&'static str, Sample)> {
+    if floors::NAMES.contains(&name) {
+        vec![(name, floors::run(name, setting).await)]
+    } else {
+        scenarios::run(name, setting).await
     }
 }
 

@@ -1,13 +1,15 @@
 //! The platform, doing what it is for.
 
 mod backlog;
+pub(crate) mod calls;
 mod end_to_end;
-mod load;
+pub(crate) mod load;
 pub(crate) mod orders;
 mod placement;
 mod reading;
 mod wire;
 
+use self::calls::Kind;
 use crate::{platform::Platform, servers::Servers, sizes::Sizes, statistics::Sample};
 
 /// The scenarios, by name.
@@ -56,8 +58,8 @@ pub(crate) async fn run(name: &'static str, setting: Setting<'_>) -> Vec<(&'stat
         "placement_256" => placement::in_flight(&platform, setting.sizes, 256).await,
         "placement_300" => placement::paced(&platform, setting.sizes).await,
         "end_to_end" => end_to_end::measure(&platform, setting).await,
-        "get" => reading::measure(&platform, setting.sizes, "get").await,
-        "list" => reading::measure(&platform, setting.sizes, "list").await,
+        "get" => reading::measure(&platform, setting.sizes, Kind::Get).await,
+        "list" => reading::measure(&platform, setting.sizes, Kind::List).await,
         other => panic!("{other} is no scenario"),
     };
     platform.end().await;

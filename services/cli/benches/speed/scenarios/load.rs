@@ -20,16 +20,8 @@ struct Operation {
     latency_us: BTreeMap<String, f64>,
 }
 
-/// Makes calls of one kind, at a pace that these arguments say.
-pub(super) async fn measure(
-    platform: &Platform,
-    sizes: &Sizes,
-    kind: &str,
-    pace: [&str; 2],
-    times: Times,
-) -> Sample {
-    let mix =
-        ["place", "get", "list", "cancel"].map(|of| format!("{of}={}", if of == kind { 100 } else { 0 }));
+/// Places orders at a pace, which is a flag and its value.
+pub(super) async fn measure(platform: &Platform, sizes: &Sizes, pace: [&str; 2], times: Times) -> Sample {
     let arguments = [
         "load".to_owned(),
         "--server".to_owned(),
@@ -42,8 +34,6 @@ pub(super) async fn measure(
         text(times.measured),
         "--warm-up".to_owned(),
         text(times.warm_up),
-        "--mix".to_owned(),
-        mix.join(","),
         "--users".to_owned(),
         sizes.users.to_string(),
         "--connections".to_owned(),
@@ -54,7 +44,7 @@ pub(super) async fn measure(
     let mut command = tokio::process::Command::from(platform.stack.command(&arguments));
     command.stdin(Stdio::null()).kill_on_drop(true);
     let report: Report = child::output("waybill load", command.output()).await;
-    sample(kind, &report)
+    sample(&report)
 }
 
 /// A time as settings take it: in seconds if that says it all.
@@ -65,8 +55,8 @@ fn text(time: Duration) -> String {
     }
 }
 
-fn sample(kind: &str, report: &Report) -> Sample {
-    let operation = report.operations.get(kind).expect("calls of that kind were made");
+fn sample(report: &Report) -> Sample {
+    let operation = report.operations.get("place").expect("orders were placed");
     assert!(
         operation.errors.is_empty(),
         "calls failed: {:?}",

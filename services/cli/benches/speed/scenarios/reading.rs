@@ -2,11 +2,13 @@
 
 use waybill::contract::order::v1::OrderCreated;
 
-use super::{load, orders::Orders};
+use super::{
+    calls::{Calls, Kind},
+    orders::{Orders, Placed},
+};
 use crate::{
     child::{self, Role},
     platform::{MAIL, Platform, STATISTICS},
-    scenarios::orders::Placed,
     sizes::Sizes,
     statistics::Sample,
 };
@@ -14,25 +16,33 @@ use crate::{
 /// Calls under way at a time.
 const IN_FLIGHT: usize = 32;
 
-/// Reads by calls of one kind, `get` or `list`.
-pub(super) async fn measure(platform: &Platform, sizes: &Sizes, kind: &str) -> Sample {
-    store(platform, sizes).await;
-    let pace = ["--concurrency", &IN_FLIGHT.to_string()];
-    load::measure(platform, sizes, kind, pace, sizes.times).await
+/// Reads by calls of one kind.
+pub(super) async fn measure(platform: &Platform, sizes: &Sizes, kind: Kind) -> Sample {
+    let users = store(platform, sizes).await;
+    let calls = Calls {
+        url: platform.process("order").grpc.clone(),
+        kind,
+        users,
+        in_flight: IN_FLIGHT,
+        times: sizes.times,
+    };
+    child::result(&Role::Calls(calls)).await
 }
 
-/// Has orders stored, and waits until nobody has work with them any more.
-async fn store(platform: &Platform, sizes: &Sizes) {
+/// Has orders stored, and waits until nobody has work with them any more. Answers the users who have them.
+async fn store(platform: &Platform, sizes: &Sizes) -> Vec<String> {
     let orders = Orders {
         url: platform.process("order").grpc.clone(),
         users: platform.users(sizes.users).await,
         count: sizes.stored,
         in_flight: IN_FLIGHT,
     };
+    let users = orders.users.clone();
     child::result::<Placed>(&Role::Orders(orders)).await;
     for (service, queue) in [("user", STATISTICS), ("notification", MAIL)] {
         platform
             .until_handled::<OrderCreated>(service, queue, sizes.stored)
             .await;
     }
+    users
 }

@@ -1,0 +1,109 @@
+//! A client that reads orders over and over, in a process of its own, on one connection.
+
+use std::sync::{
+    Arc,
+    atomic::{AtomicUsize, Ordering},
+};
+
+use serde::{Deserialize, Serialize};
+use tonic::transport::{Channel, Endpoint};
+use waybill::contract::order::v1::{
+    GetOrderRequest, ListOrdersRequest, order_service_client::OrderServiceClient,
+};
+
+use crate::{
+    measure::Watched,
+    pace::{self, Times},
+    statistics::Sample,
+};
+
+/// Calls to make.
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) struct Calls {
+    /// Where, on one connection.
+    pub(crate) url: String,
+    pub(crate) kind: Kind,
+    /// For these users in turn.
+    pub(crate) users: Vec<String>,
+    /// Calls under way at a time.
+    pub(crate) in_flight: usize,
+    pub(crate) times: Times,
+}
+
+/// What is asked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) enum Kind {
+    /// An order that is there.
+    Get,
+    /// The first page of a user's orders.
+    List,
+}
+
+impl Calls {
+    /// Makes them, in this process.
+    pub(crate) async fn make(self) -> Sample {
+        let endpoint = Endpoint::from_shared(self.url).expect("it is a URL");
+        let channel = endpoint.connect().await.expect("the service listens");
+        let mut caller = Caller {
+            orders: OrderServiceClient::new(channel),
+            users: self.users,
+            found: Vec::new(),
+            made: AtomicUsize::new(0),
+        };
+        if self.kind == Kind::Get {
+            caller.find().await;
+        }
+        let caller = Arc::new(caller);
+        let call = move || {
+            let caller = Arc::clone(&caller);
+            async move { caller.call(self.kind).await }
+        };
+        let driver = Watched::default().and("driver", std::process::id());
+        pace::closed(self.in_flight, 1, self.times, &driver, call).await
+    }
+}
+
+struct Caller {
+    orders: OrderServiceClient<Channel>,
+    users: Vec<String>,
+    /// Ids of orders that are there.
+    found: Vec<String>,
+    made: AtomicUsize,
+}
+
+impl Caller {
+    /// Finds the orders of all users.
+    async fn find(&mut self) {
+        for user in &self.users {
+            let request = ListOrdersRequest {
+                user_id: user.clone(),
+                page_size: 500,
+                page_token: String::new(),
+            };
+            let page = self.orders.list_orders(request).await.expect("it is answered");
+            let orders = page.into_inner().orders.into_iter();
+            self.found.extend(orders.map(|order| order.order_id));
+        }
+    }
+
+    async fn call(&self, kind: Kind) {
+        let mut orders = self.orders.clone();
+        let number = self.made.fetch_add(1, Ordering::Relaxed);
+        let user_id = &self.users[number % self.users.len()];
+        match kind {
+            Kind::Get => {
+                let order_id = self.found[number % self.found.len()].clone();
+                let found = orders.get_order(GetOrderRequest { order_id }).await;
+                found.expect("the order is found");
+            }
+            Kind::List => {
+                let request = ListOrdersRequest {
+                    user_id: user_id.clone(),
+                    ..ListOrdersRequest::default()
+                };
+                let page = orders.list_orders(request).await.expect("it is answered");
+                assert!(!page.into_inner().orders.is_empty(), "each user has orders");
+            }
+        }
+    }
+}
