@@ -184,10 +184,10 @@ fn matching(collection: &str, write: &Document) -> Document {
 fn aggregate(collection: &str, command: &Document) -> Document {
     let pipeline = command.get_array("pipeline").expect("an aggregation has stages");
     let stage = |n: usize, name: &str| pipeline.get(n)?.as_document()?.get_document(name).ok();
-    match stage(0, "$match") {
-        Some(filter) => find(collection, filter, stage(1, "$sort").unwrap_or(&Document::new())),
-        None => doc! {"aggregate": collection, "pipeline": pipeline.clone(), "cursor": {}},
+    if let Some(filter) = stage(0, "$match") {
+        return find(collection, filter, stage(1, "$sort").unwrap_or(&Document::new()));
     }
+    doc! {"aggregate": collection, "pipeline": pipeline.clone(), "cursor": {}}
 }
 
 /// The updates and deletes of a bulk write over several collections.
