@@ -18,7 +18,7 @@ pub use server_url::ServerUrl;
 pub use sources::{Origin, Sources};
 pub use value::time;
 
-use crate::retry::RetryPolicy;
+use crate::{retention::Retention, retry::RetryPolicy};
 
 /// The exit code of a process whose settings are wrong: `EX_CONFIG` of `sysexits.h`.
 pub const EXIT_CODE: u8 = 78;
@@ -94,6 +94,8 @@ pub struct Settings {
     pub retry: RetryPolicy,
     /// Unacknowledged messages at one consumer.
     pub prefetch: u16,
+    /// How long is remembered what somebody might send again.
+    pub retention: Retention,
     /// In which trace an event is processed.
     pub consumer_trace: ConsumerTrace,
     /// Longest that stopping may take; at most [`MAX_DRAIN_TIMEOUT`].
@@ -171,10 +173,18 @@ impl Settings {
                 })?;
             (key.set)(&mut settings, text).ok_or_else(|| key.refuse(text, origin.clone()))?;
         }
-        if settings.retry.max_delay < settings.retry.first_delay {
-            let origin = sources.origin("retry_max_delay");
-            let text = sources.text("retry_max_delay");
-            return Err(Key::named("retry_max_delay").refuse(&text, origin));
+        let Retention { inbox, notifications } = settings.retention;
+        for (contradicts, key) in [
+            (
+                settings.retry.max_delay < settings.retry.first_delay,
+                "retry_max_delay",
+            ),
+            (notifications < inbox, "notification_retention"),
+        ] {
+            if contradicts {
+                let text = sources.text(key);
+                return Err(Key::named(key).refuse(&text, sources.origin(key)));
+            }
         }
         Ok(settings)
     }
@@ -200,6 +210,7 @@ impl Default for Settings {
             log_filter: String::new(),
             retry: RetryPolicy::default(),
             prefetch: 0,
+            retention: Retention::default(),
             consumer_trace: ConsumerTrace::default(),
             otel: Otel::default(),
             drain_timeout: Duration::ZERO,

@@ -6,6 +6,7 @@ mod broker;
 mod database;
 pub mod inbox;
 pub mod outbox;
+pub mod purge;
 mod stored_message;
 pub mod stories;
 mod taps;

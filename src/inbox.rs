@@ -3,7 +3,7 @@
 //! The effect of an event and the record that it was handled commit together. So a redelivery, a
 //! crash between commit and acknowledgement, or a replay months later changes nothing.
 
-use std::{sync::Arc, time::Duration};
+use std::sync::Arc;
 
 use async_trait::async_trait;
 use opentelemetry::metrics::BoundCounter;
@@ -16,10 +16,6 @@ use crate::{
     store::Result,
     telemetry::metrics::database::inbox_duplicates,
 };
-
-/// How long it is remembered that an event was handled. It must outlive the oldest message that can
-/// still be redelivered or replayed; dead letters are kept for 30 days.
-pub const DEFAULT_RETENTION: Duration = Duration::from_hours(90 * 24);
 
 /// The effect of one event.
 #[derive(Debug, Clone, PartialEq, Eq)]

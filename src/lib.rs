@@ -23,6 +23,7 @@ pub mod dead_letter;
 pub mod failure;
 pub mod handler;
 pub mod inbox;
+pub mod retention;
 pub mod retry;
 pub mod story;
 pub mod tap;

@@ -16,6 +16,7 @@ use crate::{
     mongo,
     outbox::Outbox,
     relay::{Relay, RelayHandle},
+    retention::Retention,
     retry::RetryPolicy,
     store::Result,
     story::Stories,
@@ -39,6 +40,8 @@ pub struct Platform {
     pub retry: RetryPolicy,
     /// Unacknowledged messages at one consumer; 1 to 2,000.
     pub prefetch: u16,
+    /// How long is remembered what somebody might send again.
+    pub retention: Retention,
     /// In which trace consumers process an event.
     pub consumer_trace: ConsumerTrace,
 }

@@ -1,6 +1,7 @@
 //! The table of settings.
 
 use super::{Broker, ConsumerTrace, Database, Error, LogFormat, Mail, Origin, ServerUrl, Settings, value};
+use crate::retention;
 
 /// Name of the setting that names the file: a flag and a variable, but no key of the file itself.
 pub const CONFIG: &str = "config";
@@ -178,6 +179,28 @@ pub const KEYS: &[Key] = &[
         takes: "a number from 1 to 2000",
         meaning: "Unacknowledged messages at one consumer, and so its largest batch",
         set: |s, text| value::number(text, 1..=super::MAX_PREFETCH).map(|n| s.prefetch = n),
+    },
+    Key {
+        name: "inbox_retention",
+        default: "90d",
+        takes: "a time from 31d to 3650d, such as 90d",
+        meaning: "How long consumers remember which events they handled; one that comes again later has its effect again",
+        set: |s, text| {
+            value::time(text)
+                .filter(|time| (retention::MIN_INBOX..=retention::MAX).contains(time))
+                .map(|time| s.retention.inbox = time)
+        },
+    },
+    Key {
+        name: "notification_retention",
+        default: "400d",
+        takes: "a time from inbox_retention to 3650d, such as 400d",
+        meaning: "How long it is kept which mails were sent; what is no longer kept can be sent again",
+        set: |s, text| {
+            value::time(text)
+                .filter(|time| *time <= retention::MAX)
+                .map(|time| s.retention.notifications = time)
+        },
     },
     Key {
         name: "consumer_trace",

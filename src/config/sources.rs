@@ -242,6 +242,19 @@ mod tests {
     }
 
     #[test]
+    fn mails_are_remembered_no_shorter_than_events() {
+        let shorter = variables(&[("inbox_retention", "90d"), ("notification_retention", "89d")]);
+        let error = Settings::from_sources(&shorter).unwrap_err().to_string();
+        assert!(
+            error.contains("notification_retention") && error.contains("inbox_retention"),
+            "{error}"
+        );
+        let equal = variables(&[("inbox_retention", "500d"), ("notification_retention", "500d")]);
+        let retention = Settings::from_sources(&equal).unwrap().retention;
+        assert_eq!(retention.inbox, retention.notifications);
+    }
+
+    #[test]
     fn waits_that_shrink_are_refused() {
         let error = Settings::from_sources(&variables(&[("retry_first_delay", "20m")])).unwrap_err();
         assert!(

@@ -25,7 +25,7 @@ pub(super) fn number<N: FromStr + PartialOrd>(text: &str, range: RangeInclusive<
     text.parse().ok().filter(|number| range.contains(number))
 }
 
-/// A whole number of `ms`, `s`, `m` or `h`.
+/// A whole number of `ms`, `s`, `m`, `h` or `d`.
 pub fn time(text: &str) -> Option<Duration> {
     let unit = text.find(|c: char| !c.is_ascii_digit())?;
     let amount: u64 = text[..unit].parse().ok()?;
@@ -34,6 +34,7 @@ pub fn time(text: &str) -> Option<Duration> {
         "s" => 1000,
         "m" => 60_000,
         "h" => 3_600_000,
+        "d" => 86_400_000,
         _ => return None,
     };
     amount.checked_mul(millis).map(Duration::from_millis)
@@ -101,13 +102,14 @@ mod tests {
     fn times_have_a_unit() {
         assert_eq!(time("500ms"), Some(Duration::from_millis(500)));
         assert_eq!(time("2m"), Some(Duration::from_mins(2)));
+        assert_eq!(time("90d"), Some(Duration::from_hours(90 * 24)));
         for bad in [
             "",
             "5",
             "s",
             "1.5s",
             "-1s",
-            "1d",
+            "1w",
             "99999999999999999999s",
             "18446744073709551615h",
         ] {

@@ -5,9 +5,8 @@ use std::{fmt, sync::Arc, time::Duration};
 use async_trait::async_trait;
 use rusqlite::{Connection, params};
 use tokio_util::sync::CancellationToken;
-use tracing::{debug, warn};
 
-use super::{Database, duration_millis};
+use super::{Database, duration_millis, purge};
 use crate::{
     clock::{Clock, unix_millis},
     inbox::{Entry, Inbox},
@@ -23,12 +22,6 @@ pub const SCHEMA: &str = "
         PRIMARY KEY (consumer, event_id)
     ) STRICT, WITHOUT ROWID;
     CREATE INDEX inbox_by_age ON inbox (consumer, handled_ms);";
-
-/// How often [`SqliteInbox::keep`] looks for records that are too old.
-const PURGE_INTERVAL: Duration = Duration::from_hours(1);
-
-/// Records removed in one write, so that handling never waits long behind it.
-const PURGE_BATCH: u32 = 1000;
 
 /// Commits effects, each once, to a SQLite database whose schema includes [`SCHEMA`].
 pub struct SqliteInbox<E> {
@@ -63,40 +56,27 @@ impl<E> SqliteInbox<E> {
 
     /// Forgets every event handled longer than `retention` ago. Answers how many.
     pub async fn purge(&self, retention: Duration) -> Result<usize> {
-        let before = unix_millis(self.clock.now()).saturating_sub(duration_millis(retention));
-        let mut purged = 0;
-        loop {
-            let consumer = self.consumer.clone();
-            let removed = self
-                .database
-                .write(move |c| {
-                    c.prepare_cached(
-                        "DELETE FROM inbox WHERE (consumer, event_id) IN
-                         (SELECT consumer, event_id FROM inbox
-                          WHERE consumer = ?1 AND handled_ms < ?2 LIMIT ?3)",
-                    )?
-                    .execute(params![consumer, before, PURGE_BATCH])
-                })
-                .await?;
-            purged += removed;
-            if removed < PURGE_BATCH as usize {
-                return Ok(purged);
-            }
-        }
+        purge::all(|| self.remove(retention)).await
     }
 
     /// [Purges](Self::purge) now and then, until `stop`.
     pub async fn keep(self: Arc<Self>, retention: Duration, stop: CancellationToken) {
-        let purging = async {
-            loop {
-                match self.purge(retention).await {
-                    Ok(purged) => debug!(consumer = self.consumer, purged, "purged the inbox"),
-                    Err(error) => warn!(consumer = self.consumer, %error, "inbox cannot be purged now"),
-                }
-                tokio::time::sleep(PURGE_INTERVAL).await;
-            }
-        };
-        stop.run_until_cancelled(purging).await;
+        purge::now_and_then(&self.consumer, || self.remove(retention), stop).await;
+    }
+
+    async fn remove(&self, retention: Duration) -> Result<usize> {
+        let before = unix_millis(self.clock.now()).saturating_sub(duration_millis(retention));
+        let consumer = self.consumer.clone();
+        self.database
+            .write(move |c| {
+                c.prepare_cached(
+                    "DELETE FROM inbox WHERE (consumer, event_id) IN
+                     (SELECT consumer, event_id FROM inbox
+                      WHERE consumer = ?1 AND handled_ms < ?2 LIMIT ?3)",
+                )?
+                .execute(params![consumer, before, purge::BATCH])
+            })
+            .await
     }
 }
 

@@ -26,7 +26,8 @@ use super::{
 };
 use crate::{
     clock::{Clock, unix_millis},
-    inbox::{DEFAULT_RETENTION, Entry, Inbox},
+    inbox::{Entry, Inbox},
+    retention::Retention,
     store::{Error, Result},
 };
 
@@ -91,11 +92,11 @@ impl<E> MongoInbox<E> {
             consumer: consumer.into(),
             clock,
             effects,
-            retention: DEFAULT_RETENTION,
+            retention: Retention::default().inbox,
         }
     }
 
-    /// Remembers events that are handled from now on for `retention`, instead of [`DEFAULT_RETENTION`].
+    /// Remembers events that are handled from now on for `retention`, instead of the [default](Retention).
     #[must_use]
     pub fn remembering(mut self, retention: Duration) -> Self {
         self.retention = retention;

@@ -45,6 +45,7 @@ impl Platform {
             ids: Arc::new(ids),
             retry: settings.retry,
             prefetch: settings.prefetch,
+            retention: settings.retention,
             consumer_trace: settings.consumer_trace,
         })
     }

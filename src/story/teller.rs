@@ -101,8 +101,11 @@ impl Telling {
             let received = stop.run_until_cancelled(self.attempts.recv_many(&mut batch, BATCH));
             match received.await {
                 Some(0) => return,
-                Some(_) => drop(stop.run_until_cancelled(tokio::time::sleep(GATHER)).await),
-                None => {}
+                // Under load a batch is full at once, and as much is written as is told.
+                Some(received) if received < BATCH => {
+                    stop.run_until_cancelled(tokio::time::sleep(GATHER)).await;
+                }
+                Some(_) | None => {}
             }
             while batch.len() < BATCH
                 && let Ok(attempt) = self.attempts.try_recv()

@@ -56,6 +56,7 @@ impl Process {
             instance: "test".to_owned(),
             retry: RetryPolicy::default(),
             prefetch: DEFAULT_PREFETCH,
+            retention: waybill::retention::Retention::default(),
             consumer_trace: ConsumerTrace::default(),
         };
         let database = platform.database("order", &[]).unwrap();

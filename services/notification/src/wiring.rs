@@ -67,11 +67,16 @@ pub async fn service(platform: &Platform, mail: MailSettings, stop: &Cancellatio
     match database {
         Database::Sqlite(database) => {
             contacts = Arc::new(SqliteContacts::new(database.clone()));
-            notifications = Arc::new(SqliteNotifications::new(database));
+            let store = SqliteNotifications::new(database);
+            let (keeper, clock) = (store.clone(), Arc::clone(&platform.clock));
+            service = service.running(stop, |stop| {
+                keeper.keep(platform.retention.notifications, clock, stop)
+            });
+            notifications = Arc::new(store);
         }
         Database::Mongo(database) => {
             contacts = Arc::new(MongoContacts::new(&database));
-            let store = MongoNotifications::new(&database);
+            let store = MongoNotifications::new(&database).keeping(platform.retention.notifications);
             service = service.running(stop, |stop| until_ensured(vec![store.indexes()], stop));
             notifications = Arc::new(store);
         }

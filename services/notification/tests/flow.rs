@@ -109,6 +109,7 @@ impl Running {
             ids: Arc::new(UuidV7Generator::default()),
             instance: "test".into(),
             prefetch: 16,
+            retention: waybill::retention::Retention::default(),
             consumer_trace: ConsumerTrace::default(),
             retry: RetryPolicy {
                 max_attempts: 100,

@@ -66,7 +66,7 @@ fn order_stats() -> Subscription {
 #[expect(clippy::unused_async, reason = "every service is built in the same way")]
 pub async fn service(platform: &Platform, stop: &CancellationToken) -> store::Result<Service> {
     let database = platform.database(NAME, adapters::sqlite::MIGRATIONS)?;
-    let storage = Storage::of(&database, &platform.clock);
+    let storage = Storage::of(&database, &platform.clock, platform.retention.inbox);
     let (relay, handle) = platform.relay(Arc::clone(&storage.outbox));
     let users = Users {
         repository: storage.users,

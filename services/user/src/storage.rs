@@ -1,13 +1,13 @@
 //! The ports' adapters for whichever database the platform has.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use futures::future::BoxFuture;
 use tokio_util::sync::CancellationToken;
 use waybill::{
     clock::Clock,
     embedded::{self, SqliteInbox, SqliteOutbox},
-    inbox::{DEFAULT_RETENTION, Inbox},
+    inbox::Inbox,
     mongo::{self, MongoInbox},
     outbox::Outbox,
     platform::Database,
@@ -39,11 +39,11 @@ pub struct Storage {
 }
 
 impl Storage {
-    /// The adapters for `database`.
-    pub fn of(database: &Database, clock: &Arc<dyn Clock>) -> Self {
+    /// The adapters for `database`. The inbox remembers events for `retention`.
+    pub fn of(database: &Database, clock: &Arc<dyn Clock>, retention: Duration) -> Self {
         match database {
-            Database::Sqlite(database) => Self::sqlite(database, Arc::clone(clock)),
-            Database::Mongo(database) => Self::mongo(database, Arc::clone(clock)),
+            Database::Sqlite(database) => Self::sqlite(database, Arc::clone(clock), retention),
+            Database::Mongo(database) => Self::mongo(database, Arc::clone(clock), retention),
         }
     }
 
@@ -58,7 +58,7 @@ impl Storage {
         }
     }
 
-    fn sqlite(database: &embedded::Database, clock: Arc<dyn Clock>) -> Self {
+    fn sqlite(database: &embedded::Database, clock: Arc<dyn Clock>, retention: Duration) -> Self {
         let inbox = SqliteInbox::new(database.clone(), ORDER_STATS_QUEUE, clock, sqlite::apply);
         let inbox = Arc::new(inbox);
         Self {
@@ -66,15 +66,15 @@ impl Storage {
             stats: Arc::new(SqliteStatsRepository::new(database.clone())),
             inbox: Arc::clone(&inbox) as _,
             outbox: Arc::new(SqliteOutbox::new(database.clone())),
-            upkeep: Box::new(|stop| Box::pin(inbox.keep(DEFAULT_RETENTION, stop))),
+            upkeep: Box::new(move |stop| Box::pin(inbox.keep(retention, stop))),
         }
     }
 
-    fn mongo(database: &mongo::Database, clock: Arc<dyn Clock>) -> Self {
+    fn mongo(database: &mongo::Database, clock: Arc<dyn Clock>, retention: Duration) -> Self {
         let users = MongoUserRepository::new(database);
         let outbox = users.outbox();
         let effects = Arc::new(MongoStatsEffects::new(database));
-        let inbox = MongoInbox::new(database, ORDER_STATS_QUEUE, clock, effects);
+        let inbox = MongoInbox::new(database, ORDER_STATS_QUEUE, clock, effects).remembering(retention);
         let indexes = vec![users.indexes(), outbox.indexes(), inbox.indexes()];
         Self {
             users: Arc::new(users),

@@ -93,6 +93,18 @@ async fn what_was_told_before_the_end_is_written() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_full_batch_waits_for_nothing() {
+    let memory = Arc::new(Memory::default());
+    let (teller, telling) = Teller::new(memory.clone());
+    (0..10_000).for_each(|number| tell(&teller, number));
+    drop(teller);
+    let started = tokio::time::Instant::now();
+    telling.run(CancellationToken::new()).await;
+    assert_eq!(started.elapsed(), Duration::ZERO);
+    assert_eq!(memory.of("o-1").await.unwrap().len(), 10_000);
+}
+
+#[tokio::test(start_paused = true)]
 async fn what_finds_no_room_is_counted_and_holds_nobody_up() {
     let memory = Arc::new(Memory::default());
     let (teller, telling) = Teller::new(memory.clone());

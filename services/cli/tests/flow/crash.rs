@@ -105,6 +105,7 @@ async fn counted_once(stack: Stack, databases: Databases) {
         instance: "test".into(),
         retry: RetryPolicy::default(),
         prefetch: DEFAULT_PREFETCH,
+        retention: waybill::retention::Retention::default(),
         consumer_trace: ConsumerTrace::default(),
     };
     // The queue must be there before anything is published.

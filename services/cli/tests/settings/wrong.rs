@@ -17,7 +17,7 @@ fn refusal(folder: &Path, arguments: &[&str], variables: &[(&str, &str)]) -> Str
 }
 
 /// A value that each key refuses.
-const WRONG: [(&str, &str); 16] = [
+const WRONG: [(&str, &str); 18] = [
     ("data_dir", ""),
     ("grpc_addr", "50051"),
     ("http_addr", "localhost:http"),
@@ -32,6 +32,8 @@ const WRONG: [(&str, &str); 16] = [
     ("retry_multiplier", "0.5"),
     ("retry_max_delay", "2h"),
     ("prefetch", "2001"),
+    ("inbox_retention", "30d"),
+    ("notification_retention", "3651d"),
     ("consumer_trace", "follow"),
     ("drain_timeout", "11s"),
 ];

@@ -7,7 +7,8 @@ pub use contacts::SqliteContacts;
 pub use notifications::SqliteNotifications;
 
 /// The schema, as steps that are run once each; steps are only added.
-pub const MIGRATIONS: &[&str] = &["
+pub const MIGRATIONS: &[&str] = &[
+    "
     CREATE TABLE contacts (
         user_id BLOB PRIMARY KEY,
         email TEXT NOT NULL,
@@ -27,4 +28,6 @@ pub const MIGRATIONS: &[&str] = &["
     -- One of a kind for an order; also serves the list of an order, which has two rows at most.
     CREATE UNIQUE INDEX notifications_by_order ON notifications (order_id, kind);
     CREATE INDEX notifications_by_user ON notifications (user_id, create_time_ms DESC, id DESC);
-"];
+",
+    "CREATE INDEX notifications_by_age ON notifications (create_time_ms);",
+];

@@ -5,7 +5,7 @@ use waybill::{
     clock::{from_unix_millis, unix_millis},
     embedded,
     grpc::page::{Cursor, Page},
-    mongo,
+    mongo, retention,
 };
 use waybill_notification::{
     adapters::{
@@ -43,13 +43,28 @@ async fn sqlite_conforms() {
 }
 
 #[tokio::test]
+async fn sqlite_forgets_what_is_too_old() {
+    let folder = tempfile::tempdir().unwrap();
+    let database = embedded::Database::open(&folder.path().join("notification.db"), MIGRATIONS).unwrap();
+    let notifications = SqliteNotifications::new(database);
+    let old = notification(id(), id(), Kind::Confirmation, 0);
+    let young = notification(id(), id(), Kind::Confirmation, 1);
+    notifications.record(&[old.clone(), young.clone()]).await.unwrap();
+    let removed = notifications.remove_before(young.create_time).await.unwrap();
+    assert_eq!(removed, 1);
+    assert_eq!(notifications.get(old.id).await.unwrap(), None);
+    assert_eq!(notifications.get(young.id).await.unwrap(), Some(young));
+}
+
+#[tokio::test]
 async fn mongodb_conforms() {
     let databases = Databases::new().await;
     let (options, commands) = databases.watched().await;
     let client = mongo::Client::with_options(options).unwrap();
     let database = client.database("notification");
     contacts_conform(&MongoContacts::new(&database)).await;
-    let notifications = MongoNotifications::new(&database);
+    // What the suite records is years old.
+    let notifications = MongoNotifications::new(&database).keeping(retention::MAX);
     notifications.indexes().ensure().await.unwrap();
     notifications_conform(&notifications).await;
     commands.assert_indexed().await;

@@ -1,10 +1,13 @@
 //! What the MongoDB adapters cost: one command a call, and an index for every query.
 
-use ::mongodb::bson::Document;
+use std::time::Duration;
+
+use ::mongodb::bson::{Document, doc};
 use waybill::{
-    clock::{from_unix_millis, unix_millis},
+    clock::{Clock, SystemClock, from_unix_millis, unix_millis},
     grpc::page::{Cursor, Page},
     mongo::{Client, Database},
+    retention,
 };
 use waybill_notification::{
     adapters::mongo::{MongoContacts, MongoNotifications},
@@ -79,7 +82,7 @@ async fn a_batch_of_contacts_is_one_command_and_is_found_by_key() {
 #[tokio::test]
 async fn a_batch_of_notifications_is_one_command_and_every_query_has_an_index() {
     let watched = Watched::new().await;
-    let notifications = MongoNotifications::new(&watched.database);
+    let notifications = MongoNotifications::new(&watched.database).keeping(retention::MAX);
     notifications.indexes().ensure().await.unwrap();
     watched.command();
     let user_id = id();
@@ -123,4 +126,47 @@ async fn a_batch_of_notifications_is_one_command_and_every_query_has_an_index() 
         let plan = watched.plan().await;
         assert!(plan.is_indexed() && !plan.sorts(), "{plan:?}");
     }
+}
+
+#[tokio::test]
+async fn each_document_says_when_the_server_is_to_forget_it() {
+    let watched = Watched::new().await;
+    let kept = Duration::from_hours(400 * 24);
+    let notifications = MongoNotifications::new(&watched.database).keeping(kept);
+    let now = SystemClock.now();
+    let notification = Notification {
+        id: id(),
+        kind: Kind::Confirmation,
+        state: State::Sent,
+        user_id: id(),
+        order_id: id(),
+        subject: "Your order".into(),
+        message_id: "<1@shop.example>".into(),
+        create_time: from_unix_millis(unix_millis(now)),
+    };
+    notifications
+        .record(std::slice::from_ref(&notification))
+        .await
+        .unwrap();
+    let stored = watched.database.collection::<Document>("notifications");
+    let document = stored.find_one(doc! {}).await.unwrap().unwrap();
+    let expires = document.get_datetime("expires").unwrap().timestamp_millis();
+    assert_eq!(expires, unix_millis(now + kept));
+
+    let mut indexes = stored.list_indexes().await.unwrap();
+    let mut expiring = Vec::new();
+    while indexes.advance().await.unwrap() {
+        let index = indexes.deserialize_current().unwrap();
+        if let Some(after) = index.options.and_then(|options| options.expire_after) {
+            expiring.push((index.keys, after));
+        }
+    }
+    assert_eq!(expiring, [(doc! {"expires": 1}, Duration::ZERO)]);
+    // One from before there was such a time is read, and stays.
+    let unset = doc! {"$unset": {"expires": ""}};
+    stored.update_one(doc! {}, unset).await.unwrap();
+    assert_eq!(
+        notifications.get(notification.id).await.unwrap(),
+        Some(notification)
+    );
 }

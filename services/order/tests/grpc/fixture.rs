@@ -75,6 +75,7 @@ impl Instance {
             instance: id(),
             retry: RetryPolicy::default(),
             prefetch: DEFAULT_PREFETCH,
+            retention: waybill::retention::Retention::default(),
             consumer_trace: ConsumerTrace::default(),
         };
         let stop = CancellationToken::new();

@@ -10,6 +10,7 @@ use waybill::{
     mongo::{Database, mongodb::Client},
     outbox::Key,
     platform,
+    retention::Retention,
 };
 use waybill_testkit::mongodb::{Commands, Databases};
 use waybill_user::{adapters::mongo::MAX_UNPUBLISHED, ports::Changed, storage::Storage};
@@ -31,7 +32,11 @@ impl Watched {
         let name = options.default_database.clone().unwrap();
         let driver = Client::with_options(options).unwrap().database(&name);
         let database = platform::Database::Mongo(Database::from(driver));
-        let mut storage = Storage::of(&database, &(Arc::new(SystemClock) as _));
+        let mut storage = Storage::of(
+            &database,
+            &(Arc::new(SystemClock) as _),
+            Retention::default().inbox,
+        );
         let upkeep = std::mem::replace(&mut storage.upkeep, Box::new(|_| Box::pin(async {})));
         upkeep(CancellationToken::new()).await;
         let watched = Self { storage, commands };

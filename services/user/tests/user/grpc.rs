@@ -51,6 +51,7 @@ async fn start(messages: Vec<Message>) -> Running {
         instance: "test".to_owned(),
         retry: RetryPolicy::default(),
         prefetch: DEFAULT_PREFETCH,
+        retention: waybill::retention::Retention::default(),
         consumer_trace: ConsumerTrace::default(),
     };
     let (stop, background) = (CancellationToken::new(), CancellationToken::new());

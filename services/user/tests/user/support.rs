@@ -13,6 +13,7 @@ use waybill::{
     message::Message,
     mongo,
     platform::Database,
+    retention::Retention,
 };
 use waybill_testkit::mongodb::Databases;
 use waybill_user::{
@@ -49,7 +50,11 @@ impl Store {
         let path = folder.path().join("user.db");
         let open = || {
             let database = embedded::Database::open(&path, sqlite::MIGRATIONS).unwrap();
-            Storage::of(&Database::Sqlite(database), &system_clock())
+            Storage::of(
+                &Database::Sqlite(database),
+                &system_clock(),
+                Retention::default().inbox,
+            )
         };
         Self {
             name: "sqlite",
@@ -63,7 +68,11 @@ impl Store {
         let databases = Databases::new().await;
         let open = async || {
             let client = mongo::Client::new(databases.url()).await.unwrap();
-            Storage::of(&Database::Mongo(client.database("user")), &system_clock())
+            Storage::of(
+                &Database::Mongo(client.database("user")),
+                &system_clock(),
+                Retention::default().inbox,
+            )
         };
         Self {
             name: "mongo",

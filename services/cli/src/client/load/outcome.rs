@@ -18,6 +18,9 @@ const MAX_US: u64 = 60_000_000;
 /// Significant digits of a latency.
 const DIGITS: u8 = 3;
 
+/// Reason of a call that was due and never made.
+const NOT_MADE: &str = "not made in time";
+
 /// Latencies of the calls that succeeded, and why others did not.
 #[derive(Debug, Clone)]
 pub(super) struct Outcome {
@@ -74,6 +77,12 @@ impl Tally {
             }
             Some(status) => *outcome.errors.entry(reason(status)).or_default() += 1,
         }
+    }
+
+    /// A call was due and could not be made in time.
+    pub(super) fn not_made(&mut self, kind: Kind) {
+        let outcome = self.0[kind as usize].get_or_insert_with(Outcome::new);
+        *outcome.errors.entry(NOT_MADE.to_owned()).or_default() += 1;
     }
 
     /// Adds what another worker counted.

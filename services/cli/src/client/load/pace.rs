@@ -3,12 +3,18 @@
 use std::{
     sync::{
         Arc,
-        atomic::{AtomicBool, AtomicU64, Ordering},
+        atomic::{AtomicU64, Ordering},
     },
     time::{Duration, Instant},
 };
 
+use tokio_util::sync::CancellationToken;
+
 use super::{Load, calls::Calls, mix::Mix, outcome::Tallies, progress::Progress};
+
+/// How long after the end calls are still made that were due before it: a platform that takes less than it
+/// is asked for would be asked for hours. What is then left counts as failed.
+const LATEST: Duration = Duration::from_secs(10);
 
 /// How calls follow each other.
 #[derive(Debug, Clone, Copy)]
@@ -38,7 +44,7 @@ pub(super) struct Schedule {
     given: AtomicU64,
     /// Calls that still may be measured.
     left: AtomicU64,
-    is_stopped: AtomicBool,
+    stopped: CancellationToken,
 }
 
 /// A call to be made.
@@ -59,7 +65,7 @@ impl Schedule {
             until: measuring_from + load.duration,
             given: AtomicU64::new(0),
             left: AtomicU64::new(load.requests.unwrap_or(u64::MAX)),
-            is_stopped: AtomicBool::new(false),
+            stopped: CancellationToken::new(),
         }
     }
 
@@ -70,12 +76,12 @@ impl Schedule {
 
     /// Gives out no more calls.
     pub(super) fn stop(&self) {
-        self.is_stopped.store(true, Ordering::Relaxed);
+        self.stopped.cancel();
     }
 
     /// The next call; `None` when the run is over.
     pub(super) fn next(&self) -> Option<Due> {
-        if self.is_stopped.load(Ordering::Relaxed) {
+        if self.stopped.is_cancelled() {
             return None;
         }
         let at = match self.pace {
@@ -99,8 +105,18 @@ impl Schedule {
         taken.is_ok()
     }
 
-    fn is_over(&self) -> bool {
-        self.is_stopped.load(Ordering::Relaxed)
+    /// Waits until a call is due. `false` when the run was stopped before.
+    async fn wait(&self, due: Due) -> bool {
+        if due.at <= Instant::now() {
+            return true;
+        }
+        let sleep = tokio::time::sleep_until(due.at.into());
+        self.stopped.run_until_cancelled(sleep).await.is_some()
+    }
+
+    /// Whether it is too late for calls that were due.
+    fn is_too_late(&self) -> bool {
+        Instant::now() > self.until + LATEST
     }
 }
 
@@ -129,11 +145,12 @@ pub(super) async fn work(worker: usize, mut calls: Calls, shared: Shared) {
         tallies,
     } = shared;
     while let Some(due) = schedule.next() {
-        if due.at > Instant::now() {
-            tokio::time::sleep_until(due.at.into()).await;
-            if schedule.is_over() {
-                break;
-            }
+        if !schedule.wait(due).await {
+            break;
+        }
+        if schedule.is_too_late() {
+            tallies.of(worker).not_made(mix.at(fastrand::u32(..)));
+            continue;
         }
         progress.started();
         let (kind, result) = calls.make(mix.at(fastrand::u32(..))).await;

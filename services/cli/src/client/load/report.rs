@@ -62,7 +62,7 @@ impl Report {
                 "mix": mix,
             }),
             seconds,
-            throughput: count(tally.succeeded()) / seconds,
+            throughput: per_second(tally.succeeded(), seconds),
             most_in_flight,
             cpu_us_per_call: cpu_us.filter(|_| calls > 0.0).map(|cpu_us| count(cpu_us) / calls),
             operations: tally
@@ -90,7 +90,7 @@ impl Report {
             let told = json!({
                 "ok": latencies.len(),
                 "errors": outcome.errors,
-                "throughput": count(latencies.len()) / self.seconds,
+                "throughput": per_second(latencies.len(), self.seconds),
                 "latency_us": latency,
             });
             (kind.name().to_owned(), told)
@@ -123,7 +123,7 @@ impl Report {
         )?;
         for (kind, outcome) in &self.operations {
             let latencies = &outcome.latencies;
-            let per_second = count(latencies.len()) / seconds;
+            let per_second = per_second(latencies.len(), seconds);
             write!(out, "{:<7}{:>9}{per_second:>9.0}", kind.name(), latencies.len())?;
             for (_, quantile) in QUANTILES {
                 write!(out, "{:>9}", latencies.value_at_quantile(quantile))?;
@@ -146,6 +146,15 @@ pub(super) fn cpu_us() -> Option<u64> {
     let ticks = after_name.split_whitespace().skip(11).take(2);
     let ticks: Option<u64> = ticks.map(|ticks| ticks.parse::<u64>().ok()).sum();
     Some(ticks? * TICK_US)
+}
+
+/// 0 in a run that was stopped before anything was measured.
+fn per_second(calls: u64, seconds: f64) -> f64 {
+    if seconds > 0.0 {
+        count(calls) / seconds
+    } else {
+        0.0
+    }
 }
 
 #[allow(clippy::cast_precision_loss, reason = "counts of one run fit")]

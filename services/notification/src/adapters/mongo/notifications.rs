@@ -1,5 +1,7 @@
 //! Notifications in MongoDB.
 
+use std::time::Duration;
+
 use async_trait::async_trait;
 use futures::TryStreamExt;
 use mongodb::{
@@ -14,6 +16,7 @@ use waybill::{
     clock::{from_unix_millis, unix_millis},
     grpc::page::Page,
     mongo::{Collection, Command, Database, Indexes, store_error},
+    retention::Retention,
     store::{Error, Result},
 };
 
@@ -32,6 +35,7 @@ const DUPLICATE_KEY: i32 = 11000;
 #[derive(Debug, Clone)]
 pub struct MongoNotifications {
     notifications: Collection<NotificationDocument>,
+    retention: Duration,
     indexes: Indexes,
 }
 
@@ -46,6 +50,9 @@ struct NotificationDocument {
     subject: String,
     message_id: String,
     create_time: DateTime,
+    /// When the document goes. Those that were stored before there was such a time stay.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    expires: Option<DateTime>,
 }
 
 impl MongoNotifications {
@@ -53,7 +60,23 @@ impl MongoNotifications {
     pub fn new(database: &Database) -> Self {
         Self {
             notifications: database.collection(COLLECTION),
+            retention: Retention::default().notifications,
             indexes: Indexes::new(database.collection(COLLECTION), index_models()),
+        }
+    }
+
+    /// Keeps what is recorded from now on for `retention`, instead of the [default](Retention).
+    #[must_use]
+    pub fn keeping(mut self, retention: Duration) -> Self {
+        self.retention = retention;
+        self
+    }
+
+    fn document(&self, notification: &Notification) -> NotificationDocument {
+        let expires = unix_millis(notification.create_time + self.retention);
+        NotificationDocument {
+            expires: Some(DateTime::from_millis(expires)),
+            ..notification.into()
         }
     }
 
@@ -72,14 +95,19 @@ fn index_models() -> Vec<IndexModel> {
     let by_user = IndexModel::builder()
         .keys(doc! {"user_id": 1, "create_time": -1, "_id": -1})
         .build();
-    vec![by_order, by_user]
+    // Each document says itself when it goes, so that the retention can change without a new index.
+    let expiry = IndexModel::builder()
+        .keys(doc! {"expires": 1})
+        .options(IndexOptions::builder().expire_after(Duration::ZERO).build())
+        .build();
+    vec![by_order, by_user, expiry]
 }
 
 #[async_trait]
 impl Notifications for MongoNotifications {
     async fn record(&self, notifications: &[Notification]) -> Result<()> {
         self.indexes.ensure().await?;
-        let documents: Vec<_> = notifications.iter().map(NotificationDocument::from).collect();
+        let documents: Vec<_> = notifications.iter().map(|one| self.document(one)).collect();
         let insert = self.notifications.insert_many(documents).ordered(false);
         match self.notifications.observe(Command::Insert, insert).await {
             Err(error) if !is_duplicates_only(&error) => Err(store_error(error)),
@@ -163,6 +191,7 @@ impl From<&Notification> for NotificationDocument {
             subject: notification.subject.clone(),
             message_id: notification.message_id.clone(),
             create_time: DateTime::from_millis(unix_millis(notification.create_time)),
+            expires: None,
         }
     }
 }

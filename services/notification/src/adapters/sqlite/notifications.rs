@@ -1,11 +1,17 @@
 //! Notifications in SQLite.
 
+use std::{
+    sync::Arc,
+    time::{Duration, SystemTime},
+};
+
 use async_trait::async_trait;
+use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 use waybill::{
-    clock::{from_unix_millis, unix_millis},
+    clock::{Clock, from_unix_millis, unix_millis},
     embedded::{
-        Database,
+        Database, purge,
         rusqlite::{self, OptionalExtension, Row, params, types::Type},
     },
     grpc::page::{Cursor, Page},
@@ -33,6 +39,10 @@ const LIST_ORDER: &str = "
     SELECT * FROM notifications WHERE order_id = ?1 AND (create_time_ms, id) < (?2, ?3)
     ORDER BY create_time_ms DESC, id DESC LIMIT ?4";
 
+const PURGE: &str = "
+    DELETE FROM notifications WHERE id IN
+    (SELECT id FROM notifications WHERE create_time_ms < ?1 LIMIT ?2)";
+
 /// Before this, every record stands.
 const FIRST: Cursor = Cursor {
     time_ms: i64::MAX,
@@ -47,6 +57,23 @@ impl SqliteNotifications {
     /// Notifications in a database that has this adapter's [schema](super::MIGRATIONS).
     pub fn new(database: Database) -> Self {
         Self(database)
+    }
+
+    /// Forgets, now and then until `stop`, what is older than `retention`.
+    pub async fn keep(self, retention: Duration, clock: Arc<dyn Clock>, stop: CancellationToken) {
+        let remove = || self.remove_before(clock.now() - retention);
+        purge::now_and_then("notifications", remove, stop).await;
+    }
+
+    /// Forgets some of those that were made before `time`, [`purge::BATCH`] at most. Answers how many.
+    pub async fn remove_before(&self, time: SystemTime) -> Result<usize> {
+        let before = unix_millis(time);
+        self.0
+            .write(move |connection| {
+                let mut purge = connection.prepare_cached(PURGE)?;
+                purge.execute(params![before, purge::BATCH])
+            })
+            .await
     }
 }
 
@@ -152,7 +179,7 @@ mod tests {
 
     fn plan(sql: &str) -> String {
         let connection = rusqlite::Connection::open_in_memory().unwrap();
-        connection.execute_batch(MIGRATIONS[0]).unwrap();
+        connection.execute_batch(&MIGRATIONS.concat()).unwrap();
         let mut statement = connection.prepare(&format!("EXPLAIN QUERY PLAN {sql}")).unwrap();
         let steps = statement.raw_query().mapped(|row| row.get::<_, String>(3));
         steps.collect::<rusqlite::Result<Vec<_>>>().unwrap().join("; ")
@@ -169,6 +196,11 @@ mod tests {
         assert!(
             of_order.starts_with("SEARCH notifications USING INDEX notifications_by_order"),
             "{of_order}"
+        );
+        assert!(
+            plan(PURGE).contains("USING COVERING INDEX notifications_by_age (create_time_ms<?)"),
+            "{}",
+            plan(PURGE)
         );
         // In the order of the index, from where the page starts.
         assert_eq!(

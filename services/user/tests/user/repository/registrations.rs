@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use futures::future::join_all;
-use waybill::{clock::SystemClock, mongo, platform::Database, store::Error};
+use waybill::{clock::SystemClock, mongo, platform::Database, retention::Retention, store::Error};
 use waybill_testkit::{mongodb::PrivateServer, wait};
 use waybill_user::{
     ports::{Changed, Registered, StoredUser},
@@ -144,7 +144,11 @@ async fn a_database_that_is_away_at_the_start_is_used_as_it_should_be_when_it_co
     let url = format!("{}&serverSelectionTimeoutMS=500", server.url());
     let client = mongo::Client::new(&url).await.unwrap();
     let database = Database::Mongo(client.database("user"));
-    let storage = Storage::of(&database, &(Arc::new(SystemClock) as _));
+    let storage = Storage::of(
+        &database,
+        &(Arc::new(SystemClock) as _),
+        Retention::default().inbox,
+    );
     let ann = registration(1, "ann@example.com");
     let result = storage.users.register(&ann, registered(&ann, 101)).await;
     assert!(matches!(result, Err(Error::Unavailable(_))), "{result:?}");
