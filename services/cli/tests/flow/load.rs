@@ -81,7 +81,8 @@ async fn a_closed_loop_makes_every_kind_of_call() {
     }
     assert_eq!(calls, 400);
     assert_eq!(answered(&platform, "RegisterUser"), 20);
-    assert!(report["in_flight_max"].as_u64() <= Some(8));
+    let most = report["in_flight_max"].as_u64().unwrap();
+    assert!((1..=8).contains(&most), "{most}");
     assert_eq!(report["target"]["mix"]["get"], 3);
 }
 
