@@ -31,6 +31,11 @@ use crate::{
 /// noticed within twice that.
 const HEARTBEAT_S: u16 = 10;
 
+/// Largest frame, in bytes, if the URL says no other: what RabbitMQ offers, and what headers of one message
+/// must fit in. lapin's buffers hold 32 of them. To be told their size when they are made, and not by the
+/// broker afterwards, spares 16 MiB that it would write zeros to.
+const FRAME_MAX: u32 = 131_072;
+
 /// A log directive for what no filter may let through: the driver tells of a returned message with
 /// all of it, and so with names and addresses. Whoever published it is told by an error anyway.
 pub const UNLOGGED: &str = "lapin::returned_messages=off";
@@ -122,6 +127,7 @@ fn parse(text: &str) -> Result<AMQPUri, InvalidUrl> {
         uri.vhost = "/".into();
     }
     uri.query.heartbeat.get_or_insert(HEARTBEAT_S);
+    uri.query.frame_max.get_or_insert(FRAME_MAX);
     Ok(uri)
 }
 
@@ -145,6 +151,7 @@ mod tests {
                 (host, port, vhost)
             );
             assert_eq!(uri.query.heartbeat, Some(HEARTBEAT_S));
+            assert_eq!(uri.query.frame_max, Some(FRAME_MAX));
         }
         assert_eq!(
             parse("amqp://broker?heartbeat=3").unwrap().query.heartbeat,
