@@ -1,4 +1,7 @@
-//! Stories in a MongoDB collection.
+//! Stories in a MongoDB collection: a document for each write, with all attempts that were told in it.
+//!
+//! A busy consumer tells hundreds in one write. As one document they cost the server one entry in its
+//! log, one key and one lifetime; the index finds each by what it is about.
 
 use std::sync::Arc;
 
@@ -19,14 +22,18 @@ use crate::{
     story::{Attempt, MAX_TOLD, RETENTION, Stories},
 };
 
-/// The collection of attempts.
+/// The collection of what was told.
 const COLLECTION: &str = "attempts";
 
-/// An attempt as stored.
+/// Attempts in one document: some 400 KB, where one may have 16 MiB, and as much as a question about one
+/// of them makes the server look through.
+const MAX_TOGETHER: usize = 1000;
+
+/// What was told in one write, as stored.
 #[derive(Serialize)]
-struct StoryDocument<'a> {
+struct TellingDocument<'a> {
     recorded: DateTime,
-    told: &'a Attempt,
+    told: &'a [Attempt],
 }
 
 /// Keeps attempts in a collection of its own.
@@ -40,9 +47,7 @@ impl MongoStories {
     /// Stories in `database`.
     pub fn new(database: &Database, clock: Arc<dyn Clock>) -> Self {
         let attempts = database.collection(COLLECTION);
-        let by_subject = IndexModel::builder()
-            .keys(doc! {"told.subject": 1, "told.start_time_ms": 1})
-            .build();
+        let by_subject = IndexModel::builder().keys(doc! {"told.subject": 1}).build();
         let expiry = IndexModel::builder()
             .keys(doc! {"recorded": 1})
             .options(IndexOptions::builder().expire_after(RETENTION).build())
@@ -60,11 +65,12 @@ impl Stories for MongoStories {
     async fn record(&self, attempts: &[Attempt]) -> Result<()> {
         self.indexes.ensure().await?;
         let recorded = DateTime::from_millis(unix_millis(self.clock.now()));
-        let document = |told: &Attempt| {
-            let document = bson::serialize_to_raw_document_buf(&StoryDocument { recorded, told });
+        let document = |told: &[Attempt]| {
+            let document = bson::serialize_to_raw_document_buf(&TellingDocument { recorded, told });
             document.map_err(|error| Error::Failed(error.to_string()))
         };
-        let documents = attempts.iter().map(document).collect::<Result<Vec<_>>>()?;
+        let documents = attempts.chunks(MAX_TOGETHER).map(document);
+        let documents = documents.collect::<Result<Vec<_>>>()?;
         let attempts = self.attempts.clone_with_type::<RawDocumentBuf>();
         let insert = attempts.insert_many(documents).ordered(false);
         let inserted = self.attempts.observe(Command::Insert, insert).await;
@@ -72,12 +78,15 @@ impl Stories for MongoStories {
     }
 
     async fn of(&self, subject: &str) -> Result<Vec<Attempt>> {
-        let find = self
-            .attempts
-            .find(doc! {"told.subject": subject})
-            .sort(doc! {"told.start_time_ms": 1, "_id": 1})
-            .limit(i64::try_from(MAX_TOLD).unwrap_or(i64::MAX));
-        let found = self.attempts.observe(Command::Find, find).await;
+        let limit = i64::try_from(MAX_TOLD).unwrap_or(i64::MAX);
+        let find = self.attempts.aggregate([
+            doc! {"$match": {"told.subject": subject}},
+            doc! {"$unwind": "$told"},
+            doc! {"$match": {"told.subject": subject}},
+            doc! {"$sort": {"told.start_time_ms": 1, "_id": 1}},
+            doc! {"$limit": limit},
+        ]);
+        let found = self.attempts.observe(Command::Aggregate, find).await;
         let found: Vec<Document> = found
             .map_err(store_error)?
             .try_collect()
