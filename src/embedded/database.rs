@@ -42,6 +42,10 @@ const MAX_IDLE_LOG_BYTES: i64 = 32 * 1024 * 1024;
 /// Pages that the writer keeps in memory, in KiB: those of a few thousand messages in flight.
 const WRITER_CACHE_KIB: i64 = 16 * 1024;
 
+/// Where SQLite keeps pages as they were before a savepoint: in a file it would write each of them. They
+/// are those of the writes that share a commit.
+const IN_MEMORY: i64 = 2;
+
 /// A SQLite database. Clones share it; the file is closed when the last one is dropped.
 #[derive(Clone)]
 pub struct Database {
@@ -110,6 +114,7 @@ impl Database {
             ("cache_size", -WRITER_CACHE_KIB),
             ("wal_autocheckpoint", CHECKPOINT_PAGES),
             ("journal_size_limit", MAX_IDLE_LOG_BYTES),
+            ("temp_store", IN_MEMORY),
         ] {
             connection.pragma_update(None, name, value).map_err(error)?;
         }
