@@ -3,6 +3,8 @@
 //! It can hold whatever AMQP 0-9-1 can carry, also what a stranger published, so that a message
 //! that is retried or dead-lettered keeps every property and header it came with.
 
+mod encoded;
+
 use std::collections::BTreeMap;
 
 use bytes::Bytes;
@@ -12,7 +14,7 @@ use serde::{Deserialize, Serialize};
 pub type Headers = BTreeMap<String, HeaderValue>;
 
 /// One message.
-#[derive(Debug, Clone, Default, PartialEq)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct Message {
     /// Key under which it was, or is to be, published.
     pub routing_key: String,

@@ -24,7 +24,6 @@ mod error;
 mod group_insert;
 pub mod inbox;
 mod indexes;
-mod message;
 mod observed;
 pub mod outbox;
 mod sessions;

@@ -55,11 +55,6 @@ impl Key {
     pub fn name(&self) -> String {
         format!("{}/{}", self.event_id, self.type_name)
     }
-
-    /// Every name under which a store may have it: before events had versions that was the id alone.
-    pub fn names(&self) -> [String; 2] {
-        [self.name(), self.event_id.clone()]
-    }
 }
 
 /// How much waits in an outbox.

@@ -24,11 +24,8 @@ pub const SCHEMA: &str = "
         stored_ms INTEGER NOT NULL,
         owner TEXT NOT NULL,
         event_id TEXT NOT NULL,
-        routing_key TEXT NOT NULL,
-        properties TEXT NOT NULL,
-        headers TEXT NOT NULL,
-        body BLOB NOT NULL,
-        UNIQUE (owner, event_id)
+        message BLOB NOT NULL,
+        UNIQUE (event_id, owner)
     ) STRICT;
     CREATE INDEX outbox_by_age ON outbox (stored_ms, position);
     CREATE TABLE outbox_lease (
@@ -39,7 +36,7 @@ pub const SCHEMA: &str = "
 
 /// The oldest entries stored before `?1`, at most `?2`.
 const PENDING: &str = "
-    SELECT owner, routing_key, properties, headers, body FROM outbox
+    SELECT owner, message FROM outbox
     WHERE stored_ms < ?1 ORDER BY stored_ms, position LIMIT ?2";
 
 /// Removes the entries of `?1`, a JSON array of owner and key (the column `event_id`).
@@ -49,20 +46,14 @@ const CLEAR: &str = "
 
 /// Stores entries, in the caller's transaction.
 pub fn insert(connection: &Connection, entries: &[Entry]) -> rusqlite::Result<()> {
-    let mut statement = connection.prepare_cached(
-        "INSERT INTO outbox (stored_ms, owner, event_id, routing_key, properties, headers, body)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
-    )?;
+    let mut statement = connection
+        .prepare_cached("INSERT INTO outbox (stored_ms, owner, event_id, message) VALUES (?1, ?2, ?3, ?4)")?;
     for entry in entries {
-        let columns = stored_message::columns(&entry.message);
         statement.execute(params![
             event_millis(&entry.message),
             entry.owner,
             entry.key().name(),
-            columns.routing_key,
-            columns.properties,
-            columns.headers,
-            &*columns.body,
+            entry.message.to_bytes(),
         ])?;
     }
     Ok(())
@@ -107,9 +98,7 @@ impl Outbox for SqliteOutbox {
     }
 
     async fn clear(&self, entries: &[Key]) -> Result<()> {
-        let keys = entries
-            .iter()
-            .flat_map(|key| key.names().map(|name| (&key.owner, name)));
+        let keys = entries.iter().map(|key| (&key.owner, key.name()));
         let keys = serde_json::json!(keys.collect::<Vec<_>>()).to_string();
         self.database
             .write_repeatable(move |c| c.prepare_cached(CLEAR)?.execute([keys]).map(drop))
@@ -165,7 +154,7 @@ mod tests {
         );
         let steps = query_plan(&connection, CLEAR);
         assert!(
-            steps[0].starts_with("SEARCH outbox USING") && steps[0].contains("(owner=? AND event_id=?)"),
+            steps[0].starts_with("SEARCH outbox USING") && steps[0].contains("(event_id=? AND owner=?)"),
             "{steps:?}"
         );
     }

@@ -14,14 +14,15 @@ use async_trait::async_trait;
 use futures::TryStreamExt;
 use mongodb::{
     IndexModel,
-    bson::{Bson, DateTime, Document, doc},
+    bson::{Binary, Bson, DateTime, Document, doc, spec::BinarySubtype},
     options::IndexOptions,
 };
 use tracing::error;
 
-use super::{Collection, Command, Indexes, is_duplicate_key, message, store_error};
+use super::{Collection, Command, Indexes, is_duplicate_key, store_error};
 use crate::{
     clock::{from_unix_millis, unix_millis},
+    message::Message,
     outbox::{Backlog, Entry, Key, MAX_COUNTED, Outbox},
     store::Result,
 };
@@ -41,7 +42,7 @@ pub fn to_bson(entries: &[Entry], stored: SystemTime) -> Bson {
         Bson::Document(doc! {
             "id": entry.key().name(),
             "stored": date_time(stored),
-            "message": message::to_document(&entry.message),
+            "message": Binary {subtype: BinarySubtype::Generic, bytes: entry.message.to_bytes()},
         })
     };
     Bson::Array(entries.iter().map(element).collect())
@@ -116,7 +117,7 @@ impl Outbox for MongoOutbox {
         }
         let owners: HashSet<&str> = entries.iter().map(|entry| entry.owner.as_str()).collect();
         let owners: Vec<_> = owners.into_iter().collect();
-        let keys: Vec<_> = entries.iter().flat_map(Key::names).collect();
+        let keys: Vec<_> = entries.iter().map(Key::name).collect();
         let update = self.aggregates.update_many(
             doc! {"_id": {"$in": owners}},
             doc! {"$pull": {FIELD: {"id": {"$in": keys}}}},
@@ -185,7 +186,7 @@ fn entries_of(document: &Document) -> Vec<(DateTime, Entry)> {
     };
     let read = |element: &Bson| {
         let element = element.as_document()?;
-        let message = message::from_document(element.get_document("message").ok()?)?;
+        let message = Message::from_bytes(element.get_binary_generic("message").ok()?)?;
         let owner = owner.to_owned();
         Some((*element.get_datetime("stored").ok()?, Entry { owner, message }))
     };

@@ -44,8 +44,7 @@ pub(super) fn claim(
 pub(super) fn messages(connection: &Connection, batch: i64) -> rusqlite::Result<Vec<Message>> {
     connection
         .prepare_cached(
-            "SELECT routing_key, properties, headers, body
-             FROM claim JOIN message ON message.id = claim.message
+            "SELECT message.message FROM claim JOIN message ON message.id = claim.message
              WHERE claim.batch = ?1 ORDER BY claim.message",
         )?
         .query_map([batch], |row| stored_message::read(row, 0))?
@@ -126,14 +125,18 @@ fn dead_letter(connection: &Connection, message: i64, queue: i64) -> rusqlite::R
         .prepare_cached("SELECT name, dead_letter_queue FROM queue WHERE id = ?1")?
         .query_row([queue], |row| Ok((row.get(0)?, row.get(1)?)))?;
     let Some(dead) = dead else { return Ok(None) };
+    let mut died = connection
+        .prepare_cached("SELECT message FROM message WHERE id = ?1")?
+        .query_row([message], |row| stored_message::read(row, 0))?;
+    for (header, value) in [
+        ("x-first-death-queue", name.as_str()),
+        ("x-first-death-reason", "delivery_limit"),
+    ] {
+        died.headers.insert(header.to_owned(), value.into());
+    }
     connection
-        .prepare_cached(
-            r#"UPDATE message SET queue = ?2, returns = 0, headers = json_set(headers,
-                   '$."x-first-death-queue"', json_object('text', ?3),
-                   '$."x-first-death-reason"', json_object('text', 'delivery_limit'))
-               WHERE id = ?1"#,
-        )?
-        .execute(params![message, dead, name])?;
+        .prepare_cached("UPDATE message SET queue = ?2, returns = 0, message = ?3 WHERE id = ?1")?
+        .execute(params![message, dead, died.to_bytes()])?;
     queues::grow(connection, queue, -1)?;
     queues::grow(connection, dead, 1)?;
     Ok(Some(dead))

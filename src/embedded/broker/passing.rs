@@ -3,9 +3,9 @@
 //! An event is noted in the transaction that stores it in its queues, so that a tap sees it whichever
 //! process published it. Numbers have no gaps, which is how a tap knows what it has missed.
 
-use rusqlite::{Connection, OptionalExtension, params};
+use rusqlite::{Connection, OptionalExtension};
 
-use super::super::stored_message::{self, Columns};
+use super::super::stored_message;
 use crate::{message::Message, tap::MAX_HELD};
 
 /// The tables, for the broker's file. `AUTOINCREMENT` never uses a number twice.
@@ -16,10 +16,7 @@ pub(super) const SCHEMA: &str = "
     ) STRICT;
     CREATE TABLE passed (
         id INTEGER PRIMARY KEY AUTOINCREMENT,
-        routing_key TEXT NOT NULL,
-        properties TEXT NOT NULL,
-        headers TEXT NOT NULL,
-        body BLOB NOT NULL
+        message BLOB NOT NULL
     ) STRICT;";
 
 /// Whether anybody watches at `now_ms`. A tap whose process died without a word counts for seconds.
@@ -29,18 +26,11 @@ pub(super) fn is_watched(connection: &Connection, now_ms: i64) -> rusqlite::Resu
         .query_row([now_ms], |row| row.get(0))
 }
 
-/// Notes an event, and drops what is then one too many.
-pub(super) fn note(connection: &Connection, columns: &Columns) -> rusqlite::Result<()> {
+/// Notes an event, by its bytes, and drops what is then one too many.
+pub(super) fn note(connection: &Connection, message: &[u8]) -> rusqlite::Result<()> {
     connection
-        .prepare_cached(
-            "INSERT INTO passed (routing_key, properties, headers, body) VALUES (?1, ?2, ?3, ?4)",
-        )?
-        .execute(params![
-            columns.routing_key,
-            columns.properties,
-            columns.headers,
-            &*columns.body
-        ])?;
+        .prepare_cached("INSERT INTO passed (message) VALUES (?1)")?
+        .execute([message])?;
     let oldest = connection.last_insert_rowid() - i64::try_from(MAX_HELD).unwrap_or(i64::MAX);
     connection
         .prepare_cached("DELETE FROM passed WHERE id <= ?1")?
@@ -102,10 +92,7 @@ pub(in crate::embedded) fn after(
     limit: u32,
 ) -> rusqlite::Result<Vec<(i64, Message)>> {
     connection
-        .prepare_cached(
-            "SELECT id, routing_key, properties, headers, body FROM passed
-             WHERE id > ?1 ORDER BY id LIMIT ?2",
-        )?
+        .prepare_cached("SELECT id, message FROM passed WHERE id > ?1 ORDER BY id LIMIT ?2")?
         .query_map([last, limit.into()], |row| {
             Ok((row.get(0)?, stored_message::read(row, 1)?))
         })?

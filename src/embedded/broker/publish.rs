@@ -5,7 +5,6 @@ use std::collections::{BTreeSet, HashMap};
 use rusqlite::{Connection, params};
 
 use super::{
-    super::stored_message::{self, Columns},
     passing, pattern,
     queues::{self, Queue},
 };
@@ -17,7 +16,8 @@ use crate::{
 /// A publication, ready to be stored.
 pub(super) struct Prepared {
     destination: Destination,
-    columns: Result<Columns, Error>,
+    routing_key: String,
+    message: Result<Vec<u8>, Error>,
 }
 
 impl Prepared {
@@ -25,17 +25,18 @@ impl Prepared {
     /// size: what is retried or dead-lettered has been let in already.
     pub(super) fn new(publication: Publication) -> Self {
         let bytes = publication.message.body.len();
-        let columns = if publication.destination == Destination::Events && bytes > MAX_BODY_BYTES {
+        let message = if publication.destination == Destination::Events && bytes > MAX_BODY_BYTES {
             Err(Error::TooLarge {
                 bytes,
                 max: MAX_BODY_BYTES,
             })
         } else {
-            Ok(stored_message::columns(&publication.message))
+            Ok(publication.message.to_bytes())
         };
         Self {
             destination: publication.destination,
-            columns,
+            routing_key: publication.message.routing_key,
+            message,
         }
     }
 }
@@ -60,16 +61,16 @@ pub(super) fn store(
     let is_watched = passing::is_watched(connection, now_ms)?;
     let mut results = Vec::with_capacity(batch.len());
     for prepared in batch {
-        let columns = match prepared.columns {
-            Ok(columns) => columns,
+        let message = match &prepared.message {
+            Ok(message) => message,
             Err(error) => {
-                results.push(Err(error));
+                results.push(Err(error.clone()));
                 continue;
             }
         };
-        let result = router.store(&prepared.destination, &columns, now_ms, max_length)?;
+        let result = router.store(&prepared, message, now_ms, max_length)?;
         if is_watched && result.is_ok() && prepared.destination == Destination::Events {
-            passing::note(connection, &columns)?;
+            passing::note(connection, message)?;
         }
         results.push(result);
     }
@@ -101,18 +102,18 @@ impl<'c> Router<'c> {
 
     fn store(
         &mut self,
-        destination: &Destination,
-        columns: &Columns,
+        prepared: &Prepared,
+        message: &[u8],
         now_ms: i64,
         max_length: i64,
     ) -> rusqlite::Result<Result<(), Error>> {
-        let queues = match destination {
-            Destination::Events => self.bound(&columns.routing_key)?,
+        let queues = match &prepared.destination {
+            Destination::Events => self.bound(&prepared.routing_key)?,
             Destination::Queue(name) => queues::by_name(self.connection, name)?.into_iter().collect(),
         };
         if queues.is_empty() {
-            let wanted = match destination {
-                Destination::Events => &columns.routing_key,
+            let wanted = match &prepared.destination {
+                Destination::Events => &prepared.routing_key,
                 Destination::Queue(name) => name,
             };
             return Ok(Err(Error::Unroutable(wanted.clone())));
@@ -124,18 +125,14 @@ impl<'c> Router<'c> {
         {
             return Ok(Err(Error::Refused));
         }
-        let mut insert = self.connection.prepare_cached(
-            "INSERT INTO message (queue, due_ms, routing_key, properties, headers, body)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
-        )?;
+        let mut insert = self
+            .connection
+            .prepare_cached("INSERT INTO message (queue, due_ms, message) VALUES (?1, ?2, ?3)")?;
         for queue in queues {
             insert.execute(params![
                 queue.id,
                 queue.wait_ms.map(|wait| now_ms.saturating_add(wait)),
-                columns.routing_key,
-                columns.properties,
-                columns.headers,
-                &*columns.body,
+                message,
             ])?;
             *self.grown.entry(queue.id).or_default() += 1;
         }

@@ -31,10 +31,7 @@ const TABLES: &str = "
         queue INTEGER NOT NULL,
         due_ms INTEGER,
         returns INTEGER NOT NULL DEFAULT 0,
-        routing_key TEXT NOT NULL,
-        properties TEXT NOT NULL,
-        headers TEXT NOT NULL,
-        body BLOB NOT NULL
+        message BLOB NOT NULL
     ) STRICT;
     CREATE INDEX message_by_queue ON message (queue);
     CREATE INDEX message_by_due ON message (due_ms) WHERE due_ms IS NOT NULL;
