@@ -7,4 +7,4 @@ mod smtp;
 
 pub use files::FileMailer;
 pub use observed::ObservedMailer;
-pub use smtp::SmtpMailer;
+pub use smtp::{MAX_CONNECTIONS, SmtpMailer};

@@ -31,12 +31,8 @@ use crate::{
     },
 };
 
-/// Mails on their way at the same time, and so connections to the mail server: enough to hide its
-/// latency, few enough for servers that limit connections a client (10 to 20 are common).
-pub const MAX_SENDING: usize = 8;
-
 /// Mails sent between two records of what was sent: what a crash may repeat. Large enough that the
-/// look-ups and the record cost little beside the mails.
+/// record costs little beside the mails.
 pub const RECORDED_TOGETHER: usize = 64;
 
 /// Why the mailer cannot be reached, once that is known: the rest of a batch need not try, or every
@@ -55,11 +51,11 @@ pub struct Notify {
     unrecorded: Mutex<Vec<Notification>>,
 }
 
-/// What is known to those who send a part of a batch.
-struct Known<'a> {
+/// What is known to those who send a batch.
+struct Known {
     told: HashSet<(Uuid, Kind)>,
     contacts: HashMap<Uuid, Contact>,
-    outage: &'a Outage,
+    outage: Outage,
 }
 
 impl Notify {
@@ -84,33 +80,36 @@ impl Notify {
     /// Tells what has not been told yet. The outcomes stand in the order of `notices`. Notices of one
     /// order are told in their order. A confirmation is not sent after a cancellation was.
     pub async fn notify(&self, notices: &[Notice]) -> Result<Vec<Outcome>> {
-        let outage = Outage::default();
+        self.record_sent().await?;
+        let mut known = self.look_up(notices).await?;
         let mut outcomes = Vec::with_capacity(notices.len());
         for part in notices.chunks(RECORDED_TOGETHER) {
-            outcomes.extend(self.notify_part(part, &outage).await?);
+            let told = self.tell(part, &known).await;
+            self.record_sent().await?;
+            let told_now = part.iter().zip(&told).filter(|(_, outcome)| outcome.is_ok());
+            known.told.extend(told_now.map(|(n, _)| (n.order_id, n.kind)));
+            outcomes.extend(told);
         }
         Ok(outcomes)
     }
 
-    async fn notify_part(&self, notices: &[Notice], outage: &Outage) -> Result<Vec<Outcome>> {
-        self.record_sent().await?;
-        let known = self.look_up(notices, outage).await?;
+    /// Tells what may be recorded together. The outcomes stand in the order of `notices`.
+    async fn tell(&self, notices: &[Notice], known: &Known) -> Vec<Outcome> {
         let mut of_order: HashMap<Uuid, Vec<usize>> = HashMap::new();
         for (index, notice) in notices.iter().enumerate() {
             of_order.entry(notice.order_id).or_default().push(index);
         }
-        let tell = |indices: Vec<usize>| self.tell_in_order(notices, indices, &known);
+        let tell = |indices: Vec<usize>| self.tell_in_order(notices, indices, known);
         let mut outcomes: Vec<(usize, Outcome)> = stream::iter(of_order.into_values().map(tell))
-            .buffer_unordered(MAX_SENDING)
+            .buffer_unordered(self.mailer.at_once())
             .flat_map(stream::iter)
             .collect()
             .await;
-        self.record_sent().await?;
         outcomes.sort_unstable_by_key(|(index, _)| *index);
-        Ok(outcomes.into_iter().map(|(_, outcome)| outcome).collect())
+        outcomes.into_iter().map(|(_, outcome)| outcome).collect()
     }
 
-    async fn look_up<'a>(&self, notices: &[Notice], outage: &'a Outage) -> Result<Known<'a>> {
+    async fn look_up(&self, notices: &[Notice]) -> Result<Known> {
         let orders = distinct(notices.iter().map(|notice| notice.order_id));
         let records = self.notifications.about(&orders).await?;
         let told: HashSet<_> = records.iter().map(|n| (n.order_id, n.kind)).collect();
@@ -123,7 +122,7 @@ impl Notify {
         Ok(Known {
             told,
             contacts: contacts.into_iter().map(|c| (c.user_id, c)).collect(),
-            outage,
+            outage: Outage::default(),
         })
     }
 
@@ -132,7 +131,7 @@ impl Notify {
         &self,
         notices: &[Notice],
         indices: Vec<usize>,
-        known: &Known<'_>,
+        known: &Known,
     ) -> Vec<(usize, Outcome)> {
         let is_told = |notice: &Notice, kind| known.told.contains(&(notice.order_id, kind));
         let mut told_now = HashSet::new();
@@ -156,18 +155,18 @@ impl Notify {
         outcomes
     }
 
-    async fn send(&self, notice: &Notice, known: &Known<'_>) -> Outcome {
+    async fn send(&self, notice: &Notice, known: &Known) -> Outcome {
         let contact = known.contacts.get(&notice.user_id).ok_or_else(|| {
             let text = format!("no contact of user {} is known yet", notice.user_id);
             Failure::transient("CONTACT_UNKNOWN", text)
         })?;
-        if let Some(outage) = locked(known.outage).clone() {
+        if let Some(outage) = locked(&known.outage).clone() {
             return Err(failure(outage));
         }
         let mail = Mail::new(notice, contact, &self.message_id_domain);
         if let Err(error) = self.mailer.send(&mail).await {
             if let mailer::Error::Unavailable(_) = error {
-                *locked(known.outage) = Some(error.clone());
+                *locked(&known.outage) = Some(error.clone());
             }
             return Err(failure(error));
         }

@@ -23,6 +23,9 @@ pub enum Error {
 /// Delivers mail.
 #[async_trait]
 pub trait Mailer: Send + Sync + 'static {
+    /// How many mails it takes at the same time, at least 1. More would wait for each other.
+    fn at_once(&self) -> usize;
+
     /// Delivers one mail. `Ok` means that somebody else is now responsible for it. A mail that is
     /// sent again has the Message-ID that it had before.
     async fn send(&self, mail: &Mail) -> Result<(), Error>;

@@ -11,7 +11,7 @@ use waybill_notification::domain::notification::{
 
 use crate::support::{
     events::{cancelled, contact_changed, created, id, registered},
-    memory::MemoryMailer,
+    memory::{AT_ONCE, MemoryMailer},
     service::TestService,
 };
 
@@ -179,7 +179,7 @@ async fn when_the_mailer_is_down_a_batch_does_not_try_each_mail() {
     let user = service.user("down@example.com").await;
     let batch: Vec<_> = (0..100).map(|_| created(user, id())).collect();
     assert_eq!(service.mail(&batch).await, ["MAIL_UNAVAILABLE"; 100]);
-    assert!(mailer.tried().len() <= waybill_notification::app::notify::MAX_SENDING);
+    assert!(mailer.tried().len() <= AT_ONCE);
     assert_eq!(service.recorded(), []);
 }
 

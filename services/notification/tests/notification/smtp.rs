@@ -3,7 +3,7 @@
 use std::{sync::Arc, time::Duration};
 
 use waybill::failure::FailureClass;
-use waybill_notification::{adapters::mail::SmtpMailer, app::notify::MAX_SENDING};
+use waybill_notification::adapters::mail::{MAX_CONNECTIONS, SmtpMailer};
 use waybill_testkit::{
     smtp::{Behaviour, SmtpServer},
     wait,
@@ -105,7 +105,7 @@ async fn a_large_batch_goes_out_whole() {
     assert_eq!(service.mail(&batch).await, [""; 100]);
     assert_eq!((server.received().len(), service.recorded().len()), (100, 100));
     let connections = server.connections();
-    assert!((1..=MAX_SENDING).contains(&connections), "{connections}");
+    assert!((1..=MAX_CONNECTIONS).contains(&connections), "{connections}");
 }
 
 #[tokio::test]

@@ -73,6 +73,10 @@ fn server((host, port): (String, u16)) -> Vec<KeyValue> {
 
 #[async_trait]
 impl Mailer for ObservedMailer {
+    fn at_once(&self) -> usize {
+        self.inner.at_once()
+    }
+
     async fn send(&self, mail: &Mail) -> Result<(), Error> {
         let span = self.span(mail);
         let result = self.inner.send(mail).await;

@@ -26,6 +26,10 @@ use crate::{
     ports::mailer::{Error, Mailer},
 };
 
+/// Connections to one server, and so mails on their way at the same time: enough to hide its latency, few
+/// enough for servers that limit connections a client (10 to 20 are common).
+pub const MAX_CONNECTIONS: usize = 8;
+
 /// How long the server may take for one reply. A server that takes the mail and replies later gets it
 /// again, under the same Message-ID. RFC 5321 asks for minutes; a stop has 10 s.
 const TIMEOUT: Duration = Duration::from_secs(8);
@@ -71,6 +75,10 @@ impl fmt::Debug for SmtpMailer {
 
 #[async_trait]
 impl Mailer for SmtpMailer {
+    fn at_once(&self) -> usize {
+        MAX_CONNECTIONS
+    }
+
     async fn send(&self, mail: &Mail) -> Result<(), Error> {
         let message = compose(&self.from, mail)?;
         self.connections

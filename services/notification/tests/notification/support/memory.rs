@@ -122,8 +122,15 @@ impl MemoryMailer {
     }
 }
 
+/// Mails that it takes at the same time.
+pub(crate) const AT_ONCE: usize = 8;
+
 #[async_trait]
 impl Mailer for MemoryMailer {
+    fn at_once(&self) -> usize {
+        AT_ONCE
+    }
+
     async fn send(&self, mail: &Mail) -> std::result::Result<(), mailer::Error> {
         self.tried.lock().unwrap().push(mail.clone());
         match mail.to_email.split('@').next() {

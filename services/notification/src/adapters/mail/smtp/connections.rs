@@ -8,11 +8,11 @@ use tokio::time::{sleep, timeout};
 use tokio_util::task::AbortOnDropHandle;
 
 use super::{
+    MAX_CONNECTIONS,
     dialogue::{announce, hand_over, reset},
     server::Server,
     trouble::{Trouble, in_time},
 };
-use crate::app::notify::MAX_SENDING;
 
 /// How long a connection may take to prove that it stands. A new one takes less.
 const PROBE_TIMEOUT: Duration = Duration::from_secs(2);
@@ -27,7 +27,7 @@ pub(super) struct Unused {
     pub(super) at_most: Duration,
 }
 
-/// At most [`MAX_SENDING`] connections to one server.
+/// At most [`MAX_CONNECTIONS`] connections to one server.
 pub(super) struct Connections {
     pool: Pool<Dialler>,
     _idle_are_closed: AbortOnDropHandle<()>,
@@ -53,7 +53,7 @@ impl Connections {
     pub(super) fn new(server: Server, unused: Unused) -> Self {
         // The last one used is used next, so that those which are not needed grow idle.
         let pool = Pool::builder(Dialler { server, unused })
-            .max_size(MAX_SENDING)
+            .max_size(MAX_CONNECTIONS)
             .queue_mode(QueueMode::Lifo)
             .build()
             .expect("a pool without timeouts needs no runtime");
