@@ -4,8 +4,8 @@
 //! published at once and without reading them back. A *sweep* finds what was not published that way:
 //! entries of a process that died, or offered while the broker was away. Of several instances on
 //! one database a lease lets one sweep at a time. Either way entries are published in batches, and
-//! those that the broker confirmed are cleared in one round trip. A crash in between publishes an
-//! event twice; inboxes drop the second.
+//! those that the broker confirmed are cleared in one round trip, while the next are published. A crash
+//! in between publishes an event twice; inboxes drop the second.
 
 use std::{sync::Arc, time::Duration};
 
@@ -23,6 +23,10 @@ use crate::{
 /// Entries published and cleared together: large enough to share the round trips, small enough that
 /// a crash in between repeats little.
 pub const BATCH: usize = 256;
+
+/// Entries that are published and wait to be cleared. With more of them publishing waits: a crash would
+/// repeat them.
+const MAX_CONFIRMED: usize = BATCH;
 
 /// Entries offered and not yet published. Beyond it the sweep does the work: memory stays bounded
 /// while the broker is slow.
@@ -107,11 +111,21 @@ impl Relay {
 
     /// Publishes until `stop`, and then what has been offered by that time.
     pub async fn run(mut self, stop: CancellationToken) {
-        let mut offered = std::mem::replace(&mut self.offered, mpsc::channel(1).1);
-        tokio::join!(self.publish_offered(&mut offered, &stop), self.sweep(&stop));
+        let offered = std::mem::replace(&mut self.offered, mpsc::channel(1).1);
+        let (confirming, confirmed) = mpsc::channel(MAX_CONFIRMED);
+        tokio::join!(
+            self.publish_offered(offered, confirming, &stop),
+            self.clear_confirmed(confirmed),
+            self.sweep(&stop)
+        );
     }
 
-    async fn publish_offered(&self, offered: &mut mpsc::Receiver<Offered>, stop: &CancellationToken) {
+    async fn publish_offered(
+        &self,
+        mut offered: mpsc::Receiver<Offered>,
+        confirming: mpsc::Sender<Key>,
+        stop: &CancellationToken,
+    ) {
         let mut batch = Vec::with_capacity(BATCH);
         loop {
             tokio::select! {
@@ -121,10 +135,25 @@ impl Relay {
             }
             let entries = batch.drain(..).map(|offered| offered.entry).collect();
             let confirmed = self.publish(entries).await;
-            if confirmed == 0 && stop.is_cancelled() {
+            if confirmed.is_empty() && stop.is_cancelled() {
                 // The broker is away: what is left stays in the outbox, and stopping must end.
                 return;
             }
+            for key in confirmed {
+                confirming
+                    .send(key)
+                    .await
+                    .expect("it is received until this ends");
+            }
+        }
+    }
+
+    /// Clears what was confirmed, until no more comes.
+    async fn clear_confirmed(&self, mut confirmed: mpsc::Receiver<Key>) {
+        let mut keys = Vec::with_capacity(BATCH);
+        while confirmed.recv_many(&mut keys, BATCH).await > 0 {
+            self.clear(&keys).await;
+            keys.clear();
         }
     }
 
@@ -148,7 +177,9 @@ impl Relay {
             Ok(entries) => {
                 let swept = entries.len();
                 debug!(entries = swept, "sweeping the outbox");
-                self.publish(entries).await == swept && swept == BATCH
+                let confirmed = self.publish(entries).await;
+                self.clear(&confirmed).await;
+                confirmed.len() == swept && swept == BATCH
             }
             Err(error) => {
                 warn!(%error, "outbox cannot be swept now");
@@ -157,8 +188,8 @@ impl Relay {
         }
     }
 
-    /// Publishes entries and clears those that were confirmed. Answers how many those were.
-    async fn publish(&self, entries: Vec<Entry>) -> usize {
+    /// Publishes entries. Answers with those that were confirmed.
+    async fn publish(&self, entries: Vec<Entry>) -> Vec<Key> {
         let keys = Key::of(&entries);
         let publications = entries
             .into_iter()
@@ -183,35 +214,123 @@ impl Relay {
         if let Some(error) = first_error {
             warn!(left, %error, "events were not published, they stay in the outbox");
         }
+        confirmed
+    }
+
+    async fn clear(&self, confirmed: &[Key]) {
         if !confirmed.is_empty()
-            && let Err(error) = self.outbox.clear(&confirmed).await
+            && let Err(error) = self.outbox.clear(confirmed).await
         {
             warn!(entries = confirmed.len(), %error, "published events could not be cleared, they will be published again");
         }
-        confirmed.len()
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use std::{
+        sync::{
+            Mutex,
+            atomic::{AtomicUsize, Ordering},
+        },
+        time::SystemTime,
+    };
+
+    use async_trait::async_trait;
+
     use super::*;
-    use crate::message::Message;
+    use crate::{
+        clock::SystemClock, message::Message, outbox::Backlog, publisher, store, topology::MAX_BODY_BYTES,
+    };
+
+    /// An outbox in which clearing takes as long as it is told to.
+    struct Slow {
+        may_clear: Semaphore,
+        cleared: Mutex<Vec<Key>>,
+    }
+
+    #[async_trait]
+    impl Outbox for Slow {
+        async fn pending(&self, _: SystemTime, _: usize) -> store::Result<Vec<Entry>> {
+            Ok(Vec::new())
+        }
+
+        async fn clear(&self, entries: &[Key]) -> store::Result<()> {
+            self.may_clear.acquire().await.unwrap().forget();
+            self.cleared.lock().unwrap().extend_from_slice(entries);
+            Ok(())
+        }
+
+        async fn backlog(&self) -> store::Result<Backlog> {
+            Ok(Backlog::default())
+        }
+
+        async fn try_lead(&self, _: &str, _: SystemTime, _: Duration) -> store::Result<bool> {
+            Ok(false)
+        }
+    }
+
+    /// A broker that takes everything, and counts it.
+    #[derive(Default)]
+    struct Counting(AtomicUsize);
+
+    #[async_trait]
+    impl Publisher for Counting {
+        async fn publish(&self, batch: Vec<Publication>) -> Vec<Result<(), publisher::Error>> {
+            self.0.fetch_add(batch.len(), Ordering::Relaxed);
+            vec![Ok(()); batch.len()]
+        }
+    }
+
+    fn entry(owner: usize, body_bytes: usize) -> Entry {
+        Entry {
+            owner: owner.to_string(),
+            message: Message {
+                body: vec![0; body_bytes].into(),
+                ..Message::default()
+            },
+        }
+    }
 
     #[tokio::test]
     async fn entries_that_wait_take_no_more_than_their_room() {
-        const BODY_BYTES: usize = 1024 * 1024;
         let (handle, mut offered) = RelayHandle::new();
-        let entry = Entry {
-            owner: "o".to_owned(),
-            message: Message {
-                body: vec![0; BODY_BYTES].into(),
-                ..Message::default()
-            },
-        };
-        handle.offer(vec![entry.clone(); 2 * MAX_OFFERED_BYTES / BODY_BYTES]);
-        assert_eq!(offered.len(), MAX_OFFERED_BYTES / BODY_BYTES);
+        let entry = entry(0, MAX_BODY_BYTES);
+        handle.offer(vec![entry.clone(); 2 * MAX_OFFERED_BYTES / MAX_BODY_BYTES]);
+        assert_eq!(offered.len(), MAX_OFFERED_BYTES / MAX_BODY_BYTES);
         drop(offered.recv().await);
         handle.offer([entry.clone(), entry]);
-        assert_eq!(offered.len(), MAX_OFFERED_BYTES / BODY_BYTES);
+        assert_eq!(offered.len(), MAX_OFFERED_BYTES / MAX_BODY_BYTES);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_is_being_cleared_does_not_hold_up_the_next_until_it_is_much() {
+        let outbox = Arc::new(Slow {
+            may_clear: Semaphore::new(0),
+            cleared: Mutex::default(),
+        });
+        let broker = Arc::new(Counting::default());
+        let (relay, handle) = Relay::new(
+            Arc::clone(&outbox) as _,
+            Arc::clone(&broker) as _,
+            Arc::new(SystemClock),
+            "i",
+        );
+        let stop = CancellationToken::new();
+        let running = tokio::spawn(relay.run(stop.clone()));
+
+        let offered: Vec<_> = (0..10 * BATCH).map(|owner| entry(owner, 1)).collect();
+        handle.offer(offered.clone());
+        tokio::time::sleep(Duration::from_mins(1)).await;
+        // What is being cleared, what waits for that, and what waits for room to wait.
+        let published = broker.0.load(Ordering::Relaxed);
+        assert!((BATCH + 1..=3 * BATCH).contains(&published), "{published}");
+        assert_eq!(outbox.cleared.lock().unwrap().len(), 0);
+
+        outbox.may_clear.add_permits(offered.len());
+        tokio::time::sleep(Duration::from_mins(1)).await;
+        assert_eq!(*outbox.cleared.lock().unwrap(), Key::of(&offered));
+        stop.cancel();
+        running.await.unwrap();
     }
 }
