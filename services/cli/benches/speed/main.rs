@@ -55,6 +55,7 @@ use crate::{
 
 #[derive(Debug, Parser)]
 #[command(name = "scripts/bench", about = "Measures the platform")]
+#[allow(clippy::struct_excessive_bools, reason = "they are flags of a command line")]
 struct Arguments {
     /// What is measured
     #[arg(long, value_enum, default_value_t = Group::Speed)]
@@ -118,7 +119,6 @@ async fn main() {
             }
         }
     }
-    stores.end().await;
     let machine = Machine::here(group).await;
     let cores = f64::from(u32::try_from(machine.cores).expect("they can be counted"));
     let goals = group.goals(&results, cores);

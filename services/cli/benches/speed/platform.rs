@@ -32,8 +32,9 @@ const LOOK: Duration = Duration::from_millis(100);
 const CLOSE_LOOK: Duration = Duration::from_millis(10);
 
 pub(crate) struct Platform {
-    pub(crate) stack: Stack,
+    // Dropped before what they stand on.
     processes: Vec<(&'static str, Process)>,
+    pub(crate) stack: Stack,
 }
 
 impl Platform {

@@ -46,8 +46,8 @@ impl Sizes {
             on_the_wire: 2_000,
             few: 10_000,
             many: 5_000_000,
-            stored_times: times(500, 3_000),
-            left_behind: 8_000,
+            stored_times: times(1_000, 3_000),
+            left_behind: 5_000,
         }
     }
 

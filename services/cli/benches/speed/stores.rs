@@ -4,7 +4,7 @@
 use std::{sync::Arc, time::Instant};
 
 use futures::{StreamExt, future::join_all, stream};
-use tokio::sync::OnceCell;
+use tokio::{process::Command, sync::OnceCell};
 use waybill::{
     embedded::{self, SqliteOutbox},
     mongo,
@@ -31,7 +31,8 @@ const ORDERS_EACH: usize = 100;
 const TOGETHER: usize = 1024;
 const BATCHES: usize = 2;
 
-/// The stores of both platforms, made when they are first needed.
+/// The stores of both platforms, made when they are first needed. They end, with their servers and all that
+/// is stored, when they are dropped.
 #[derive(Default)]
 pub(crate) struct Stores {
     real: OnceCell<Pair>,
@@ -45,15 +46,6 @@ impl Stores {
 
     pub(crate) async fn embedded(&self, sizes: &Sizes) -> &Pair {
         self.embedded.get_or_init(|| Pair::filled(sizes, false)).await
-    }
-
-    /// Ends what was started, and forgets what was stored.
-    pub(crate) async fn end(self) {
-        let pairs = [self.real.into_inner(), self.embedded.into_inner()];
-        for pair in pairs.into_iter().flatten() {
-            pair.few.platform.end().await;
-            pair.many.platform.end().await;
-        }
     }
 }
 
@@ -76,8 +68,11 @@ impl Pair {
 pub(crate) struct Store {
     pub(crate) platform: Platform,
     pub(crate) inside: Inside,
-    /// Those who have orders.
-    pub(crate) users: Vec<String>,
+    /// Users whose orders are read. They place no more, so that their pages stay alike: there are
+    /// servers that read all orders of a user for one page.
+    pub(crate) readers: Vec<String>,
+    /// Those who have as many, and place more.
+    pub(crate) buyers: Vec<String>,
     /// Orders at first. What is placed while it is measured stays, too.
     pub(crate) orders: usize,
     /// How long filling took, in seconds.
@@ -111,6 +106,9 @@ impl Store {
                     .await;
             })
             .await;
+        // What is still to be written would be written while others wait for the same disk.
+        let synced = Command::new("sync").status().await;
+        assert!(synced.expect("sync runs").success());
         let fill_s = began.elapsed().as_secs_f64();
         let told = platform.metrics("order").await;
         assert!(
@@ -122,10 +120,14 @@ impl Store {
             None => folder_mib(&platform.stack),
         };
         eprintln!("stored {orders} orders in {fill_s:.0} s, {mib:.0} MiB");
+        // In turn, so that both are everywhere in an index of users.
+        let (readers, buyers): (Vec<_>, Vec<_>) = (0..).zip(users).partition(|(at, _)| at % 2 == 0);
+        let ids = |users: Vec<(usize, String)>| users.into_iter().map(|(_, id)| id).collect();
         Self {
             platform,
             inside,
-            users,
+            readers: ids(readers),
+            buyers: ids(buyers),
             orders,
             fill_s,
             mib,
@@ -171,13 +173,11 @@ impl Inside {
 
     /// Stores an order of each of these users, as it is when its event has been published.
     async fn keep(&self, users: impl Iterator<Item = &String>) {
-        match &self.bulk {
-            Some(bulk) => bulk.store(users).await,
-            None => {
-                let waiting = self.place(users).await;
-                self.outbox.clear(&waiting).await.expect("they are cleared");
-            }
+        if let Some(bulk) = &self.bulk {
+            return bulk.store(users).await;
         }
+        let waiting = self.place(users).await;
+        self.outbox.clear(&waiting).await.expect("they are cleared");
     }
 
     /// Stores an order of each of these users. Their events wait; answers which.

@@ -115,7 +115,7 @@ fn stored(results: &Results) -> String {
         );
     }
     table.noting(
-        "32 in flight at the order service alone, on random users of 100 orders each. A sweep finds, publishes \
+        "32 in flight at the order service alone, for random users of 100 orders each. A sweep finds, publishes \
          and clears events that were left behind. All is service, broker and database. What is placed while \
          it is measured stays, so that few become some ten thousands. Ratios are of the same round.",
     )
