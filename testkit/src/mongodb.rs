@@ -43,9 +43,18 @@ impl Databases {
             Some(url) => url,
             None => SHARED.get_or_init(PrivateServer::start).await.url(),
         };
+        Self::at(&url)
+    }
+
+    /// Names on a server of one's own.
+    pub fn fresh_on(server: &PrivateServer) -> Self {
+        Self::at(&server.url())
+    }
+
+    fn at(url: &str) -> Self {
         let prefix = format!("t{}", UuidV7Generator::default().next_id().simple());
         Self {
-            url: with_path(&url, &prefix),
+            url: with_path(url, &prefix),
         }
     }
 
@@ -56,8 +65,18 @@ impl Databases {
 }
 
 fn given_url() -> Option<String> {
-    #[allow(clippy::disallowed_methods, reason = "tests have no other configuration")]
-    std::env::var("WAYBILL_TEST_MONGODB_URL").ok()
+    variable("WAYBILL_TEST_MONGODB_URL")
+}
+
+/// Memory for a private server's cache: small, since a machine runs many of them, unless
+/// `WAYBILL_TEST_MONGODB_CACHE` says otherwise, as `8G`.
+fn cache_size() -> String {
+    variable("WAYBILL_TEST_MONGODB_CACHE").unwrap_or_else(|| "256M".to_owned())
+}
+
+#[allow(clippy::disallowed_methods, reason = "tests have no other configuration")]
+fn variable(name: &str) -> Option<String> {
+    std::env::var(name).ok()
 }
 
 /// `url` with its path, if there is one, replaced.
@@ -137,8 +156,7 @@ impl PrivateServer {
             .args(["--port", &self.port.to_string()])
             .arg("--storage-path")
             .arg(self.folder.path().join("data"))
-            // Small, since a machine runs many of them.
-            .args(["--cache-size", "256M", "--log-file-max", "16MB"])
+            .args(["--cache-size", &cache_size(), "--log-file-max", "16MB"])
             .args(["--log-level", "WARNING", "--sync-on-commit"]);
         Server::start(&command).expect("sh can be started")
     }

@@ -2,13 +2,13 @@
 //! executable, started again with a word for what to be.
 
 use std::{
-    env,
+    env, io,
     process::{ExitStatus, Stdio},
 };
 
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use tokio::{
-    io::{AsyncBufReadExt, AsyncReadExt, BufReader, stdin},
+    io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader, stdin},
     process::{Child, Command},
 };
 
@@ -35,6 +35,13 @@ pub(crate) enum Role {
 }
 
 impl Role {
+    /// What this process was told to be.
+    pub(crate) fn told() -> Self {
+        let mut line = String::new();
+        io::stdin().read_line(&mut line).expect("the parent writes it");
+        serde_json::from_str(&line).expect("the parent writes it")
+    }
+
     /// Is it, in this process.
     pub(crate) async fn play(self) {
         match self {
@@ -46,14 +53,21 @@ impl Role {
         }
     }
 
-    fn command(&self) -> Command {
-        let mut command = Command::new(env::current_exe().expect("this is a program"));
-        command
+    /// A child that has been told what to be, in a line of its input: with many users a role is larger
+    /// than an argument may be.
+    async fn start(&self, stderr: Stdio) -> Child {
+        let mut child = Command::new(env::current_exe().expect("this is a program"))
             .arg("--child")
-            .arg(serde_json::to_string(self).expect("it is JSON"))
+            .stdin(Stdio::piped())
             .stdout(Stdio::piped())
-            .kill_on_drop(true);
-        command
+            .stderr(stderr)
+            .kill_on_drop(true)
+            .spawn()
+            .expect("it starts");
+        let told = serde_json::to_string(self).expect("it is JSON") + "\n";
+        let stdin = child.stdin.as_mut().expect("it is piped");
+        stdin.write_all(told.as_bytes()).await.expect("it listens");
+        child
     }
 }
 
@@ -71,8 +85,9 @@ fn tell(result: &impl Serialize) {
 
 /// Runs a child that tells a result, to its end.
 pub(crate) async fn result<T: DeserializeOwned>(role: &Role) -> T {
-    let command = role.command().stdin(Stdio::null()).output();
-    output(&format!("{role:?}"), command).await
+    let child = role.start(Stdio::piped()).await;
+    let what = format!("{role:?}");
+    output(&format!("{what:.200}"), child.wait_with_output()).await
 }
 
 /// The JSON that a program prints. What it says beside goes where this program's errors go.
@@ -96,7 +111,7 @@ pub(crate) struct Server {
 
 impl Server {
     pub(crate) async fn start(role: Role) -> Self {
-        let mut child = role.command().stdin(Stdio::piped()).spawn().expect("it starts");
+        let mut child = role.start(Stdio::inherit()).await;
         let stdout = child.stdout.take().expect("it is piped");
         let url = BufReader::new(stdout).lines().next_line().await;
         Self {

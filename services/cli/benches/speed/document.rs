@@ -10,14 +10,11 @@ use serde::Serialize;
 
 use crate::{
     goals::Goal,
+    group::Group,
     machine::Machine,
     plot,
     statistics::{Results, Spread},
 };
-
-/// What stands around the tables in docs/performance.md. Everything else there is written by hand.
-const BEGIN: &str = "<!-- speed:begin -->";
-const END: &str = "<!-- speed:end -->";
 
 /// Everything that was measured, for programs.
 #[derive(Serialize)]
@@ -28,7 +25,7 @@ struct Figures<'a> {
 }
 
 /// Writes docs/performance.md, and in docs/performance figures and plots.
-pub(crate) fn write(machine: &Machine, results: &Results, goals: &[Goal], text: &str) {
+pub(crate) fn write(group: Group, machine: &Machine, results: &Results, goals: &[Goal], text: &str) {
     let docs = docs();
     let folder = docs.join("performance");
     fs::create_dir_all(&folder).expect("the folder can be made");
@@ -38,7 +35,7 @@ pub(crate) fn write(machine: &Machine, results: &Results, goals: &[Goal], text: 
         measurements: results.spreads(),
     };
     let json = serde_json::to_string_pretty(&figures).expect("it is JSON");
-    fs::write(folder.join("results.json"), json + "\n").expect("the folder is writable");
+    fs::write(folder.join(group.file()), json + "\n").expect("the folder is writable");
     let plots = plot::draw(&folder, results);
     let images = plots
         .iter()
@@ -46,15 +43,16 @@ pub(crate) fn write(machine: &Machine, results: &Results, goals: &[Goal], text: 
     let images = images.collect::<Vec<_>>().join("\n\n");
     let path = docs.join("performance.md");
     let before = fs::read_to_string(&path).expect("the document is there");
-    let after = replaced(&before, &format!("{text}\n\n{images}"));
+    let after = replaced(&before, group.name(), &format!("{text}\n\n{images}"));
     fs::write(path, after).expect("the folder is writable");
 }
 
-/// `document` with `text` between the marks.
-fn replaced(document: &str, text: &str) -> String {
-    let (before, rest) = document.split_once(BEGIN).expect("the begin is marked");
-    let (_, after) = rest.split_once(END).expect("the end is marked");
-    format!("{before}{BEGIN}\n{}\n{END}{after}", text.trim_end())
+/// `document` with `text` between the marks of that name. Everything else there is written by hand.
+fn replaced(document: &str, name: &str, text: &str) -> String {
+    let [begin, end] = ["begin", "end"].map(|mark| format!("<!-- {name}:{mark} -->"));
+    let (before, rest) = document.split_once(&begin).expect("the begin is marked");
+    let (_, after) = rest.split_once(&end).expect("the end is marked");
+    format!("{before}{begin}\n{}\n{end}{after}", text.trim_end())
 }
 
 fn docs() -> PathBuf {

@@ -1,9 +1,11 @@
 //! What wire and disk allow: the least that any program must do to take orders, store them, publish and
 //! consume their events and mail about them, by the drivers alone. Each is measured in a child process.
 
+pub(crate) mod bulk;
 mod consume;
+pub(crate) mod databases;
 pub(crate) mod echo;
-pub(crate) mod insert;
+mod insert;
 mod paced;
 mod publish;
 mod smtp;
@@ -81,7 +83,7 @@ impl Floor {
 
 /// Measures one in a child, on a virtual host and a database of its own.
 pub(crate) async fn run(name: &str, setting: Setting<'_>) -> Sample {
-    let Setting { servers, sizes } = setting;
+    let Setting { servers, sizes, .. } = setting;
     let stack = Stack::real().await;
     let host = stack.virtual_host.as_ref().expect("it is RabbitMQ");
     let floor = Floor {
@@ -96,6 +98,6 @@ pub(crate) async fn run(name: &str, setting: Setting<'_>) -> Sample {
         messages: sizes.messages,
     };
     let sample = child::result(&Role::Floor(floor)).await;
-    insert::forget(stack.database()).await;
+    databases::forget(stack.database()).await;
     sample
 }

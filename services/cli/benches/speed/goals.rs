@@ -1,5 +1,7 @@
 //! What the platform is to reach, as ratios to the floors of the same run: a machine's speed is in both.
 
+pub(crate) mod growth;
+
 use serde::Serialize;
 
 use crate::{

@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use serde::Serialize;
 use waybill::clock::{Clock, SystemClock};
 
-use crate::floors::versions;
+use crate::{floors::versions, group::Group};
 
 #[derive(Debug, Serialize)]
 pub(crate) struct Machine {
@@ -26,14 +26,18 @@ pub(crate) struct Machine {
 
 impl Machine {
     /// This one, now.
-    pub(crate) async fn here() -> Self {
+    pub(crate) async fn here(group: Group) -> Self {
         let [rabbitmq, database] = versions::of_servers().await;
         let mongodb = match said("secantusd-rs", &["--version"]) {
             server if server.is_empty() => database,
             server => format!("{server}, which says MongoDB {database}"),
         };
         let now = Timestamp::try_from(SystemClock.now()).unwrap_or_default();
-        let arguments = env::args().skip(1).filter(|argument| argument != "--bench");
+        // scripts/bench and cargo add these.
+        let added = ["--bench", "--group", group.name()];
+        let arguments = env::args()
+            .skip(1)
+            .filter(|argument| !added.contains(&argument.as_str()));
         let field = |file, name| field(file, name).unwrap_or_default();
         Self {
             processor: field("/proc/cpuinfo", "model name"),
@@ -51,7 +55,7 @@ impl Machine {
             rabbitmq,
             mongodb,
             date: now.strftime("%Y-%m-%d").to_string(),
-            command: ["scripts/bench speed".to_owned()]
+            command: [format!("scripts/bench {}", group.name())]
                 .into_iter()
                 .chain(arguments)
                 .collect::<Vec<_>>()

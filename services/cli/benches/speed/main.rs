@@ -21,6 +21,7 @@ mod child;
 mod document;
 mod floors;
 mod goals;
+mod group;
 mod machine;
 mod measure;
 mod metrics;
@@ -34,6 +35,7 @@ mod scenarios;
 mod servers;
 mod sizes;
 mod statistics;
+mod stores;
 
 use std::panic::AssertUnwindSafe;
 
@@ -42,19 +44,22 @@ use futures::FutureExt;
 
 use crate::{
     child::Role,
+    group::Group,
     machine::Machine,
     scenarios::Setting,
     servers::Servers,
     sizes::Sizes,
     statistics::{Results, Sample},
+    stores::Stores,
 };
 
 #[derive(Debug, Parser)]
-#[command(
-    name = "scripts/bench speed",
-    about = "Measures the platform beside what wire and disk allow"
-)]
+#[command(name = "scripts/bench", about = "Measures the platform")]
+#[allow(clippy::struct_excessive_bools, reason = "they are flags of a command line")]
 struct Arguments {
+    /// What is measured
+    #[arg(long, value_enum, default_value_t = Group::Speed)]
+    group: Group,
     /// How often everything is measured
     #[arg(long, default_value_t = 3)]
     rounds: usize,
@@ -64,12 +69,15 @@ struct Arguments {
     /// A tenth of everything, to see that it runs: the figures mean nothing
     #[arg(long)]
     quick: bool,
+    /// How many stored orders are many
+    #[arg(long)]
+    orders: Option<usize>,
     /// Writes docs/performance.md and what belongs to it
     #[arg(long)]
     write: bool,
-    /// What a process is that the benchmark starts
+    /// A process that the benchmark starts: it is told what to be
     #[arg(long, hide = true)]
-    child: Option<String>,
+    child: bool,
     /// What cargo says to every benchmark
     #[arg(long, hide = true)]
     bench: bool,
@@ -78,20 +86,22 @@ struct Arguments {
 #[tokio::main]
 async fn main() {
     let arguments = Arguments::parse();
-    if let Some(role) = &arguments.child {
-        let role: Role = serde_json::from_str(role).expect("the parent writes it");
-        return role.play().await;
+    if arguments.child {
+        return Role::told().play().await;
     }
-    let sizes = if arguments.quick {
+    let mut sizes = if arguments.quick {
         Sizes::quick()
     } else {
         Sizes::full()
     };
-    let names = chosen(&arguments.only);
-    let servers = Servers::start().await;
+    sizes.many = arguments.orders.unwrap_or(sizes.many);
+    let group = arguments.group;
+    let names = chosen(group, &arguments.only);
+    let (servers, stores) = (Servers::start().await, Stores::default());
     let setting = Setting {
         servers: &servers,
         sizes: &sizes,
+        stores: &stores,
     };
     let mut results = Results::default();
     let mut failed = Vec::new();
@@ -104,19 +114,19 @@ async fn main() {
                 continue;
             };
             for (name, sample) in samples {
-                eprintln!("round {round}, {name}: {sample:.1?}");
+                eprintln!("round {round}, {name}: {sample:.3?}");
                 results.add(name, sample);
             }
         }
     }
-    let machine = Machine::here().await;
+    let machine = Machine::here(group).await;
     let cores = f64::from(u32::try_from(machine.cores).expect("they can be counted"));
-    let goals = goals::goals(&results, cores);
-    let text = format!("{}\n\n{}", machine.told(), report::tables(&results, &goals));
+    let goals = group.goals(&results, cores);
+    let text = format!("{}\n\n{}", machine.told(), group.tables(&results, &goals));
     println!("{text}");
     assert!(failed.is_empty(), "failed, and nothing is written: {failed:?}");
     if arguments.write {
-        document::write(&machine, &results, &goals, &text);
+        document::write(group, &machine, &results, &goals, &text);
     }
 }
 
@@ -130,15 +140,14 @@ async fn measure(name: &'static str, setting: Setting<'_>) -> Vec<(&'static str,
 }
 
 /// The measurements to make: all, or those that were named.
-fn chosen(only: &[String]) -> Vec<&'static str> {
-    let all = || floors::NAMES.into_iter().chain(scenarios::NAMES);
+fn chosen(group: Group, only: &[String]) -> Vec<&'static str> {
+    let mut all = group.measurements();
     for name in only {
         assert!(
-            all().any(|known| known == name),
+            all.iter().any(|known| known == name),
             "no measurement is called {name}"
         );
     }
-    all()
-        .filter(|name| only.is_empty() || only.iter().any(|chosen| chosen == name))
-        .collect()
+    all.retain(|name| only.is_empty() || only.iter().any(|chosen| chosen == name));
+    all
 }

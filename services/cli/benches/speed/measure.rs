@@ -74,9 +74,9 @@ fn has_open(pid: u32, sockets: &[String]) -> bool {
     })
 }
 
-/// Processes whose processor time is told, by name.
+/// Processes whose processor time is told, by name. Those of one name are told as one.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
-pub(crate) struct Watched(BTreeMap<String, u32>);
+pub(crate) struct Watched(BTreeMap<String, Vec<u32>>);
 
 /// Processor time of the watched at one moment, in microseconds.
 #[derive(Debug, Clone)]
@@ -84,7 +84,7 @@ pub(crate) struct CpuTimes(BTreeMap<String, f64>);
 
 impl Watched {
     pub(crate) fn and(mut self, name: &str, pid: u32) -> Self {
-        self.0.insert(name.to_owned(), pid);
+        self.0.entry(name.to_owned()).or_default().push(pid);
         self
     }
 
@@ -98,7 +98,7 @@ impl Watched {
         CpuTimes(
             self.0
                 .iter()
-                .map(|(name, pid)| (name.clone(), cpu_us(*pid)))
+                .map(|(name, pids)| (name.clone(), pids.iter().map(|pid| cpu_us(*pid)).sum()))
                 .collect(),
         )
     }

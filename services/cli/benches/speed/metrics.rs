@@ -2,6 +2,8 @@
 
 use std::collections::BTreeMap;
 
+use waybill::topology::EVENTS_EXCHANGE;
+
 use crate::process::Process;
 
 /// What a process tells now.
@@ -24,6 +26,30 @@ impl Metrics {
         self.samples("messaging_process_duration_seconds_count")
             .filter(|(labels, _)| labels.contains(&queue) && labels.contains(&event_type))
             .filter(|(labels, _)| !labels.contains("error_type="))
+            .map(|(_, value)| value)
+            .sum()
+    }
+
+    /// Calls of a method that were answered well.
+    pub(crate) fn answered(&self, method: &str) -> usize {
+        let method = format!("rpc_method=\"{method}\"");
+        self.samples("rpc_server_call_duration_seconds_count")
+            .filter(|(labels, _)| labels.contains(&method) && labels.contains("=\"OK\""))
+            .map(|(_, value)| value)
+            .sum()
+    }
+
+    /// Events that the broker has confirmed.
+    pub(crate) fn published(&self) -> usize {
+        self.samples("messaging_client_sent_messages_total")
+            .filter(|(labels, _)| labels.contains(EVENTS_EXCHANGE) && !labels.contains("error_type="))
+            .map(|(_, value)| value)
+            .sum()
+    }
+
+    /// Mails that somebody else is responsible for now.
+    pub(crate) fn mailed(&self) -> usize {
+        self.samples("waybill_mail_sent_total")
             .map(|(_, value)| value)
             .sum()
     }

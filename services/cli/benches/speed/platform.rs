@@ -3,13 +3,13 @@
 
 use std::time::{Duration, Instant};
 
-use futures::{StreamExt, stream};
+use futures::{StreamExt, future::join_all, stream};
 use waybill::contract::{Event, user::v1::UserRegistered};
 use waybill_testkit::wait::PATIENCE;
 
 use crate::{
-    client::Client, floors::insert, measure::Watched, metrics::Metrics, process::Process, servers::Servers,
-    stack::Stack,
+    client::Client, floors::databases, measure::Watched, metrics::Metrics, process::Process,
+    servers::Servers, stack::Stack,
 };
 
 /// The services, each a process of its own on RabbitMQ and MongoDB.
@@ -32,37 +32,41 @@ const LOOK: Duration = Duration::from_millis(100);
 const CLOSE_LOOK: Duration = Duration::from_millis(10);
 
 pub(crate) struct Platform {
-    pub(crate) stack: Stack,
+    // Dropped before what they stand on.
     processes: Vec<(&'static str, Process)>,
+    pub(crate) stack: Stack,
 }
 
 impl Platform {
-    /// All services, in processes of their own, mailing to the server that forgets.
-    pub(crate) async fn split(servers: &Servers) -> Self {
+    /// All services, each in as many processes of its own, mailing to the server that forgets.
+    pub(crate) async fn split(servers: &Servers, instances: usize) -> Self {
         let mut platform = Self::stopped(servers).await;
         for service in SERVICES {
-            platform.start(service);
+            for _ in 0..instances {
+                platform.start(service);
+            }
         }
         platform.ready().await
     }
 
     /// Nothing yet but what services need.
     pub(crate) async fn stopped(servers: &Servers) -> Self {
-        let stack = Stack::real().await.with("WAYBILL_LOG_FILTER", "warn");
+        Self::on(Stack::real().await.with("WAYBILL_SMTP", &servers.mail.url))
+    }
+
+    /// Nothing yet on these parts.
+    pub(crate) fn on(stack: Stack) -> Self {
         Self {
-            stack: stack.with("WAYBILL_SMTP", &servers.mail.url),
+            stack: stack.with("WAYBILL_LOG_FILTER", "warn"),
             processes: Vec::new(),
         }
     }
 
     /// All services in one process, on files.
     pub(crate) async fn embedded() -> Self {
-        let stack = Stack::embedded().with("WAYBILL_LOG_FILTER", "warn");
-        let process = Process::start(&stack, &["up"]);
-        let platform = Self {
-            stack,
-            processes: vec![(ALL_IN_ONE, process)],
-        };
+        let mut platform = Self::on(Stack::embedded());
+        let process = Process::start(&platform.stack, &[ALL_IN_ONE]);
+        platform.processes.push((ALL_IN_ONE, process));
         platform.ready().await
     }
 
@@ -93,15 +97,32 @@ impl Platform {
     pub(crate) async fn end(self) {
         drop(self.processes);
         if self.stack.virtual_host.is_some() {
-            insert::forget(self.stack.database()).await;
+            databases::forget(self.stack.database()).await;
         }
     }
 
-    /// The process that runs a service.
+    /// The process that runs a service: of several instances the first.
     pub(crate) fn process(&self, service: &str) -> &Process {
-        let mut processes = self.processes.iter();
-        let found = processes.find(|(name, _)| [service, ALL_IN_ONE].contains(name));
-        &found.expect("the service runs").1
+        self.instances(service).next().expect("the service runs")
+    }
+
+    /// The processes that run a service.
+    pub(crate) fn instances(&self, service: &str) -> impl Iterator<Item = &Process> {
+        let runs = move |name: &str| [service, ALL_IN_ONE].contains(&name);
+        let processes = self.processes.iter().filter(move |(name, _)| runs(name));
+        processes.map(|(_, process)| process)
+    }
+
+    /// Where the instances of a service listen.
+    pub(crate) fn urls(&self, service: &str) -> Vec<String> {
+        self.instances(service)
+            .map(|process| process.grpc.clone())
+            .collect()
+    }
+
+    /// What an instance tells of itself, for each that runs a service.
+    pub(crate) async fn metrics(&self, service: &str) -> Vec<Metrics> {
+        join_all(self.instances(service).map(Metrics::of)).await
     }
 
     /// The processes, by name.
@@ -141,10 +162,10 @@ impl Platform {
 
     /// Waits until the consumer of a queue has committed the effects of `count` events.
     pub(crate) async fn until_handled<E: Event>(&self, service: &str, queue: &str, count: usize) {
-        let process = self.process(service);
         let (mut most, mut moved) = (0, Instant::now());
         loop {
-            let handled = Metrics::of(process).await.handled(queue, E::TYPE);
+            let instances = self.metrics(service).await;
+            let handled = instances.iter().map(|told| told.handled(queue, E::TYPE)).sum();
             if handled >= count {
                 return;
             }

@@ -1,5 +1,6 @@
 //! Tables in Markdown: medians of all rounds, with the least and the most.
 
+pub(crate) mod growth;
 pub(crate) mod table;
 
 use self::table::{Table, number, spread};

@@ -3,14 +3,16 @@
 mod backlog;
 pub(crate) mod calls;
 mod end_to_end;
+pub(crate) mod instances;
 pub(crate) mod load;
 pub(crate) mod orders;
 mod placement;
 mod reading;
+pub(crate) mod stored;
 mod wire;
 
 use self::calls::Kind;
-use crate::{platform::Platform, servers::Servers, sizes::Sizes, statistics::Sample};
+use crate::{platform::Platform, servers::Servers, sizes::Sizes, statistics::Sample, stores::Stores};
 
 /// The scenarios, by name.
 pub(crate) const NAMES: [&str; 16] = [
@@ -32,27 +34,53 @@ pub(crate) const NAMES: [&str; 16] = [
     "embedded_list",
 ];
 
+/// Those that say how it grows.
+pub(crate) const GROWTH: [&str; 11] = [
+    "instances_1",
+    "instances_2",
+    "instances_4",
+    "stored_get",
+    "stored_list",
+    "stored_place",
+    "stored_sweep",
+    "embedded_stored_get",
+    "embedded_stored_list",
+    "embedded_stored_place",
+    "embedded_stored_sweep",
+];
+
 /// What every measurement is given.
 #[derive(Clone, Copy)]
 pub(crate) struct Setting<'a> {
     pub(crate) servers: &'a Servers,
     pub(crate) sizes: &'a Sizes,
+    pub(crate) stores: &'a Stores,
 }
 
 /// Runs one, on a platform of its own. Some measure more than one thing.
 pub(crate) async fn run(name: &'static str, setting: Setting<'_>) -> Vec<(&'static str, Sample)> {
-    let what = name.strip_prefix("embedded_");
-    if name == "backlog" {
-        return backlog::measure(setting).await;
+    let embedded = name.strip_prefix("embedded_");
+    let what = embedded.unwrap_or(name);
+    if let Some(call) = what.strip_prefix("stored_") {
+        let pair = match embedded {
+            Some(_) => setting.stores.embedded(setting.sizes).await,
+            None => setting.stores.real(setting.sizes).await,
+        };
+        return vec![(name, stored::measure(call, pair, setting).await)];
     }
-    if name == "wire" {
-        return vec![(name, wire::measure(setting).await)];
+    if let Some((instances, _)) = instances::COUNTS.iter().find(|(_, known)| *known == name) {
+        return vec![(name, instances::measure(setting, *instances).await)];
     }
-    let platform = match what {
+    match name {
+        "backlog" => return backlog::measure(setting).await,
+        "wire" => return vec![(name, wire::measure(setting).await)],
+        _ => {}
+    }
+    let platform = match embedded {
         Some(_) => Platform::embedded().await,
-        None => Platform::split(setting.servers).await,
+        None => Platform::split(setting.servers, 1).await,
     };
-    let sample = match what.unwrap_or(name) {
+    let sample = match what {
         "placement_1" => placement::in_flight(&platform, setting.sizes, 1).await,
         "placement_32" => placement::in_flight(&platform, setting.sizes, 32).await,
         "placement_256" => placement::in_flight(&platform, setting.sizes, 256).await,

@@ -23,6 +23,13 @@ pub(crate) struct Sizes {
     pub(crate) stored: usize,
     /// Orders whose bytes on the broker's wire are counted.
     pub(crate) on_the_wire: usize,
+    /// Orders that are few, and orders that are many.
+    pub(crate) few: usize,
+    pub(crate) many: usize,
+    /// How long calls are made where so many are stored: not for long, since what is placed stays.
+    pub(crate) stored_times: Times,
+    /// Events that a relay has to find: so few that they are stored before it looks for them.
+    pub(crate) left_behind: usize,
 }
 
 impl Sizes {
@@ -37,6 +44,10 @@ impl Sizes {
             backlog: 200_000,
             stored: 10_000,
             on_the_wire: 2_000,
+            few: 10_000,
+            many: 5_000_000,
+            stored_times: times(1_000, 3_000),
+            left_behind: 5_000,
         }
     }
 
@@ -52,6 +63,10 @@ impl Sizes {
             backlog: full.backlog / 10,
             stored: full.stored / 10,
             on_the_wire: full.on_the_wire / 10,
+            few: full.few / 10,
+            many: full.few,
+            stored_times: times(100, 300),
+            left_behind: full.left_behind / 10,
         }
     }
 }

@@ -107,14 +107,3 @@ async fn template(database: &mongodb::Database) -> Template {
     let message_id = payload.event.properties.message_id.expect("an event has one");
     Template::new(stored.into_bytes(), &[&request_id, &order_id, &message_id])
 }
-
-/// Removes what was stored under a URL, so that no measurement pays for those before it.
-pub(crate) async fn forget(url: &str) {
-    let options = ClientOptions::parse(url).await.expect("it is a URL");
-    let prefix = options.default_database.clone().expect("the URL names one");
-    let client = Client::with_options(options).expect("the options are good");
-    let names = client.list_database_names().await.expect("the server is there");
-    for name in names.iter().filter(|name| name.starts_with(&prefix)) {
-        client.database(name).drop().await.expect("it can be dropped");
-    }
-}

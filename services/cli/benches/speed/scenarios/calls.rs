@@ -1,4 +1,4 @@
-//! A client that reads orders over and over, in a process of its own, on one connection.
+//! A client that makes calls of one kind over and over, in a process of its own, on one connection.
 
 use std::sync::{
     Arc,
@@ -12,6 +12,7 @@ use waybill::contract::order::v1::{
 };
 
 use crate::{
+    client::order_for,
     measure::Watched,
     pace::{self, Times},
     statistics::Sample,
@@ -28,11 +29,15 @@ pub(crate) struct Calls {
     /// Calls under way at a time.
     pub(crate) in_flight: usize,
     pub(crate) times: Times,
+    /// Whose processor time is told, beside the client's own.
+    pub(crate) watched: Watched,
 }
 
 /// What is asked for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) enum Kind {
+    /// A new order.
+    Place,
     /// An order that is there.
     Get,
     /// The first page of a user's orders.
@@ -58,8 +63,8 @@ impl Calls {
             let caller = Arc::clone(&caller);
             async move { caller.call(self.kind).await }
         };
-        let driver = Watched::default().and("driver", std::process::id());
-        pace::closed(self.in_flight, 1, self.times, &driver, call).await
+        let watched = self.watched.and("driver", std::process::id());
+        pace::closed(self.in_flight, 1, self.times, &watched, call).await
     }
 }
 
@@ -91,6 +96,11 @@ impl Caller {
         let number = self.made.fetch_add(1, Ordering::Relaxed);
         let user_id = &self.users[number % self.users.len()];
         match kind {
+            Kind::Place => {
+                let seed = u32::try_from(number).expect("they are not that many");
+                let placed = orders.place_order(order_for(user_id, seed)).await;
+                placed.expect("the order is placed");
+            }
             Kind::Get => {
                 let order_id = self.found[number % self.found.len()].clone();
                 let found = orders.get_order(GetOrderRequest { order_id }).await;

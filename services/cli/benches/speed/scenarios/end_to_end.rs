@@ -1,7 +1,7 @@
 //! Orders from the first call to the last effect: placed, counted in statistics, told in a mail. And what
 //! that takes of everybody.
 
-use std::time::Duration;
+use std::{collections::BTreeMap, time::Duration};
 
 use waybill::contract::order::v1::OrderCreated;
 
@@ -28,11 +28,15 @@ pub(super) async fn measure(platform: &Platform, setting: Setting<'_>) -> Sample
     let mut sample = Sample::new();
     tokio::time::sleep(SETTLED).await;
     for (name, process) in platform.processes() {
-        sample.insert(format!("idle_mib.{name}"), resident_mib(process.pid()));
+        at_most(
+            &mut sample,
+            format!("idle_mib.{name}"),
+            resident_mib(process.pid()),
+        );
     }
     let number = setting.sizes.end_to_end;
     let orders = Orders {
-        url: platform.process("order").grpc.clone(),
+        urls: platform.urls("order"),
         users: platform.users(setting.sizes.users).await,
         count: number,
         in_flight: IN_FLIGHT,
@@ -60,30 +64,43 @@ pub(super) async fn measure(platform: &Platform, setting: Setting<'_>) -> Sample
     sample.insert("throughput.placed".into(), a_second(placed.ended_ms));
     before.tell(&after, count(number), &mut sample);
     sample.insert("cpu_us.driver".into(), placed.cpu_us / count(number));
+    sample.insert("cores".into(), cores(&sample));
     for (name, operations) in operations(platform).await {
-        let before = operations_before.iter().find(|(known, _)| *known == name);
-        let done = operations - before.map_or(0, |(_, operations)| *operations);
+        let done = operations - operations_before.get(&name).unwrap_or(&0);
         if done > 0 {
             sample.insert(format!("round_trips.{name}"), count(done) / count(number));
         }
     }
     for (name, process) in platform.processes() {
-        sample.insert(format!("peak_mib.{name}"), peak_mib(process.pid()));
+        at_most(&mut sample, format!("peak_mib.{name}"), peak_mib(process.pid()));
     }
     // What was handled twice is counted twice by metrics, but not by statistics.
     platform.until_counted(&users, number).await;
     sample
 }
 
-/// Round trips to the database so far, by process, and of each process by operation.
-async fn operations(platform: &Platform) -> Vec<(String, usize)> {
-    let mut found = Vec::new();
+/// Round trips to the database so far, by service, and of each service by operation.
+async fn operations(platform: &Platform) -> BTreeMap<String, usize> {
+    let mut found = BTreeMap::new();
     for (name, process) in platform.processes() {
-        let operations = Metrics::of(process).await.database_operations();
-        found.push((name.to_owned(), operations.values().sum()));
-        for (operation, done) in operations {
-            found.push((format!("{name}.{operation}"), done));
+        for (operation, done) in Metrics::of(process).await.database_operations() {
+            for of in [name.to_owned(), format!("{name}.{operation}")] {
+                *found.entry(of).or_default() += done;
+            }
         }
     }
     found
+}
+
+/// Of several instances the one that takes the most is told.
+fn at_most(sample: &mut Sample, name: String, value: f64) {
+    let most = sample.entry(name).or_default();
+    *most = most.max(value);
+}
+
+/// Processors that all processes together kept busy, on average.
+fn cores(sample: &Sample) -> f64 {
+    let used = sample.iter().filter(|(name, _)| name.starts_with("cpu_us."));
+    let each_us: f64 = used.map(|(_, us)| us).sum();
+    each_us * sample["throughput"] / 1_000_000.0
 }

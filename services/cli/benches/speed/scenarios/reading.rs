@@ -8,6 +8,7 @@ use super::{
 };
 use crate::{
     child::{self, Role},
+    measure::Watched,
     platform::{MAIL, Platform, STATISTICS},
     sizes::Sizes,
     statistics::Sample,
@@ -25,6 +26,7 @@ pub(super) async fn measure(platform: &Platform, sizes: &Sizes, kind: Kind) -> S
         users,
         in_flight: IN_FLIGHT,
         times: sizes.times,
+        watched: Watched::default(),
     };
     child::result(&Role::Calls(calls)).await
 }
@@ -32,7 +34,7 @@ pub(super) async fn measure(platform: &Platform, sizes: &Sizes, kind: Kind) -> S
 /// Has orders stored, and waits until nobody has work with them any more. Answers the users who have them.
 async fn store(platform: &Platform, sizes: &Sizes) -> Vec<String> {
     let orders = Orders {
-        url: platform.process("order").grpc.clone(),
+        urls: platform.urls("order"),
         users: platform.users(sizes.users).await,
         count: sizes.stored,
         in_flight: IN_FLIGHT,

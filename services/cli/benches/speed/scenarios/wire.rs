@@ -33,7 +33,7 @@ pub(super) async fn measure(setting: Setting<'_>) -> Sample {
     let platform = platform.ready().await;
     let number = setting.sizes.on_the_wire;
     let orders = Orders {
-        url: platform.process("order").grpc.clone(),
+        urls: platform.urls("order"),
         users: platform.users(setting.sizes.users).await,
         count: number,
         in_flight: IN_FLIGHT,

@@ -17,7 +17,7 @@ use waybill::{
     publisher::{Destination, Publication},
 };
 use waybill_testkit::{
-    mongodb::Databases,
+    mongodb::{Databases, PrivateServer},
     rabbitmq::{Node, VirtualHost},
 };
 
@@ -31,21 +31,32 @@ pub(crate) struct Stack {
     /// The virtual host, when the broker is RabbitMQ.
     pub(crate) virtual_host: Option<VirtualHost>,
     _databases: Option<Databases>,
+    _database_server: Option<PrivateServer>,
 }
 
 impl Stack {
     /// RabbitMQ and MongoDB.
     pub(crate) async fn real() -> Self {
-        Self::on(VirtualHost::fresh().await).await
+        Self::on(VirtualHost::fresh().await, Databases::new().await)
+    }
+
+    /// RabbitMQ, and a MongoDB server of its own.
+    #[allow(dead_code, reason = "benchmarks share this file, and they alone need it")]
+    pub(crate) async fn real_with_own_database() -> Self {
+        let server = PrivateServer::start().await;
+        let stack = Self::on(VirtualHost::fresh().await, Databases::fresh_on(&server));
+        Self {
+            _database_server: Some(server),
+            ..stack
+        }
     }
 
     /// A RabbitMQ node of the test's own, which it may stop, and MongoDB.
     pub(crate) async fn real_on(node: &Node) -> Self {
-        Self::on(VirtualHost::fresh_on(node).await).await
+        Self::on(VirtualHost::fresh_on(node).await, Databases::new().await)
     }
 
-    async fn on(virtual_host: VirtualHost) -> Self {
-        let databases = Databases::new().await;
+    fn on(virtual_host: VirtualHost, databases: Databases) -> Self {
         Self {
             folder: folder(),
             broker: virtual_host.url().to_owned(),
@@ -54,6 +65,7 @@ impl Stack {
             log_is_kept: false,
             virtual_host: Some(virtual_host),
             _databases: Some(databases),
+            _database_server: None,
         }
     }
 
@@ -67,6 +79,7 @@ impl Stack {
             log_is_kept: false,
             virtual_host: None,
             _databases: None,
+            _database_server: None,
         }
     }
 

@@ -1,0 +1,75 @@
+//! Orders end to end on several instances of each service, and how evenly those share the work.
+
+use super::{Setting, end_to_end};
+use crate::{
+    metrics::Metrics,
+    platform::{Platform, STATISTICS},
+    statistics::{Sample, count},
+};
+
+use waybill::contract::{Event, order::v1::OrderCreated};
+
+/// How many of each service, and what that is called.
+pub(crate) const COUNTS: [(usize, &str); 3] = [(1, "instances_1"), (2, "instances_2"), (4, "instances_4")];
+
+/// A kind of work that instances of one service share.
+#[derive(Clone, Copy)]
+pub(crate) struct Work {
+    pub(crate) what: &'static str,
+    service: &'static str,
+    /// How much of it an instance has done, as it tells.
+    done: fn(&Metrics) -> usize,
+}
+
+impl Work {
+    /// What a sample calls how unevenly it was shared.
+    pub(crate) fn value(&self) -> String {
+        format!("uneven_percent.{}", self.what)
+    }
+}
+
+/// What instances share.
+pub(crate) const WORK: [Work; 4] = [
+    Work {
+        what: "placements",
+        service: "order",
+        done: |told| told.answered("waybill.order.v1.OrderService/PlaceOrder"),
+    },
+    Work {
+        what: "publishing",
+        service: "order",
+        done: Metrics::published,
+    },
+    Work {
+        what: "statistics",
+        service: "user",
+        done: |told| told.handled(STATISTICS, OrderCreated::TYPE),
+    },
+    Work {
+        what: "mails",
+        service: "notification",
+        done: Metrics::mailed,
+    },
+];
+
+pub(super) async fn measure(setting: Setting<'_>, instances: usize) -> Sample {
+    let platform = Platform::split(setting.servers, instances).await;
+    let mut sample = end_to_end::measure(&platform, setting).await;
+    for work in WORK {
+        let told = platform.metrics(work.service).await;
+        let done: Vec<_> = told.iter().map(work.done).map(count).collect();
+        let all: f64 = done.iter().sum();
+        assert!(all >= count(setting.sizes.end_to_end), "{}: {done:?}", work.what);
+        sample.insert(work.value(), uneven_percent(&done));
+    }
+    platform.end().await;
+    sample
+}
+
+/// Standard deviation, in percent of the mean.
+fn uneven_percent(values: &[f64]) -> f64 {
+    let number = count(values.len());
+    let mean = values.iter().sum::<f64>() / number;
+    let variance = values.iter().map(|value| (value - mean).powi(2)).sum::<f64>() / number;
+    variance.sqrt() / mean * 100.0
+}
