@@ -11,6 +11,8 @@ use waybill::{
     store::Error,
 };
 
+use crate::stated::PERFORMANCE;
+
 /// An effect: one counter goes up by one.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Count {
@@ -128,7 +130,7 @@ pub fn longest_name() -> String {
 /// entry takes with the usual name and at most with the longest one: not less, and not much more either.
 pub fn takes_as_much_as_is_stated(database: &str, usual: u64, most: u64) {
     println!("{database}: an inbox entry takes {usual} bytes, {most} at most");
-    let (_, below) = include_str!("../../../docs/performance.md")
+    let (_, below) = PERFORMANCE
         .split_once("| an inbox entry in |")
         .expect("there is a table of inbox entries");
     let row = below

@@ -11,7 +11,10 @@ use waybill::{
     platform,
     retention::Retention,
 };
-use waybill_testkit::mongodb::{Commands, Databases};
+use waybill_testkit::{
+    mongodb::{Commands, Databases},
+    stated,
+};
 use waybill_user::{adapters::mongo::MAX_UNPUBLISHED, ports::Changed, storage::Storage};
 
 use crate::{
@@ -126,6 +129,7 @@ async fn events_that_wait_for_the_broker_do_not_fill_a_document() {
     assert!(refusal.is_transient(), "{refusal}");
     // The registration is the first of them.
     assert_eq!(usize::try_from(changes).unwrap() + 1, MAX_UNPUBLISHED);
+    stated::in_a_table(&stated::count(MAX_UNPUBLISHED));
     watched.commands.assert_indexed().await;
 
     let waiting = outbox

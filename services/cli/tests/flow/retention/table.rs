@@ -2,6 +2,8 @@
 
 use std::{collections::BTreeSet, time::Duration};
 
+use waybill_testkit::stated::PERFORMANCE;
+
 /// What begins the table.
 const HEADER: &str = "| what | one for each | in MongoDB | in SQLite | kept for |";
 
@@ -42,8 +44,7 @@ impl Row {
 
 /// All rows.
 pub(super) fn rows() -> Vec<Row> {
-    let document = include_str!("../../../../../docs/performance.md");
-    let (_, below) = document.split_once(HEADER).expect("the table is there");
+    let (_, below) = PERFORMANCE.split_once(HEADER).expect("the table is there");
     let lines = below.lines().skip(2).take_while(|line| line.starts_with('|'));
     let rows: Vec<_> = lines.map(row).collect();
     assert!(!rows.is_empty(), "the table has rows");
