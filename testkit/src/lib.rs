@@ -12,5 +12,6 @@ pub mod prometheus;
 pub mod rabbitmq;
 pub mod server;
 pub mod smtp;
+pub mod stated;
 pub mod tools;
 pub mod wait;

@@ -1,15 +1,16 @@
 //! The inbox on SQLite.
 
-use std::{path::Path, sync::Arc, time::Duration};
+use std::{iter, path::Path, sync::Arc, time::Duration};
 
 use tempfile::TempDir;
 use waybill::{
-    clock::{Clock, ManualClock, SystemClock, from_unix_millis},
+    clock::{Clock, IdGenerator, ManualClock, SystemClock, UuidV7Generator, from_unix_millis},
     embedded::{
         Database, SqliteInbox, inbox,
         rusqlite::{self, Connection},
     },
     inbox::{Entry, Inbox},
+    topology::DEFAULT_PREFETCH,
 };
 use waybill_testkit::conformance::inbox::{self as suite, Count};
 
@@ -116,4 +117,43 @@ async fn records_are_purged_when_they_are_old_enough() {
     assert_eq!(inbox.purge(Duration::from_secs(150)).await.unwrap(), 1500);
     assert_eq!(inbox.commit(&batch(5000)).await.unwrap(), 0);
     assert_eq!(inbox.commit(&batch(0)).await.unwrap(), 1500);
+}
+
+/// Bytes that the file has grown by for each of 20,000 entries of `consumer`, committed in batches as large
+/// as a consumer's.
+async fn bytes_per_entry(consumer: &str, ids: impl Iterator<Item = uuid::Uuid>) -> u64 {
+    const ENTRIES: usize = 20_000;
+    let (_folder, database) = fixture();
+    let bytes = async || {
+        let size = "SELECT page_count * page_size FROM pragma_page_count, pragma_page_size";
+        let size = database.read(move |c| c.query_row(size, [], |row| row.get::<_, i64>(0)));
+        size.await.unwrap().cast_unsigned()
+    };
+    let clock = Arc::new(ManualClock::new(from_unix_millis(1_780_000_000_000)));
+    let inbox = SqliteInbox::new(
+        database.clone(),
+        consumer,
+        Arc::clone(&clock) as _,
+        |_, _: &[()]| Ok(()),
+    );
+    let empty = bytes().await;
+    let entries: Vec<_> = ids
+        .take(ENTRIES)
+        .map(|event_id| Entry { event_id, effect: () })
+        .collect();
+    for batch in entries.chunks(DEFAULT_PREFETCH.into()) {
+        assert_eq!(inbox.commit(batch).await.unwrap(), batch.len());
+        clock.advance(Duration::from_millis(100));
+    }
+    (bytes().await - empty).div_ceil(ENTRIES as u64)
+}
+
+#[tokio::test]
+async fn an_entry_takes_as_much_of_the_file_as_is_stated() {
+    let in_order = UuidV7Generator::default();
+    let usual = bytes_per_entry(suite::USUAL_NAME, iter::repeat_with(|| in_order.next_id())).await;
+    let mut random = fastrand::Rng::with_seed(7);
+    let any_order = iter::repeat_with(|| uuid::Uuid::from_u128(random.u128(..)));
+    let most = bytes_per_entry(&suite::longest_name(), any_order).await;
+    suite::takes_as_much_as_is_stated("SQLite", usual, most);
 }

@@ -10,7 +10,7 @@ use waybill::{
     inbox::{Entry, Inbox},
     mongo::{
         Collection, Database, MongoEffects, MongoInbox,
-        bson::{Document, doc},
+        bson::{Document, RawDocumentBuf, doc},
         mongodb::{
             ClientSession,
             error::{Error, Result},
@@ -189,4 +189,28 @@ async fn what_a_dead_instance_held_is_soon_free() {
         "what was not committed is gone"
     );
     dead.abort();
+}
+
+/// Bytes of the document that records an event for `consumer`. They are the same for every event.
+async fn bytes_of_an_entry(consumer: &str) -> u64 {
+    let database = fixture::database().await;
+    let event_id = UuidV7Generator::default().next_id();
+    let effect = Count {
+        counter: "one".to_owned(),
+        fails: false,
+    };
+    let entries = [Entry { event_id, effect }];
+    assert_eq!(inbox(&database, consumer).commit(&entries).await.unwrap(), 1);
+    let records = database.collection::<RawDocumentBuf>("inbox");
+    let record = records
+        .find_one(doc! {"_id": format!("{consumer}/{event_id}")})
+        .await;
+    record.unwrap().expect("the event is recorded").as_bytes().len() as u64
+}
+
+#[tokio::test]
+async fn an_entry_is_as_large_as_is_stated() {
+    let usual = bytes_of_an_entry(conformance::USUAL_NAME).await;
+    let most = bytes_of_an_entry(&conformance::longest_name()).await;
+    conformance::takes_as_much_as_is_stated("MongoDB", usual, most);
 }

@@ -11,6 +11,8 @@ use waybill::{
     store::Error,
 };
 
+use crate::stated::PERFORMANCE;
+
 /// An effect: one counter goes up by one.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Count {
@@ -114,4 +116,36 @@ fn entry(counter: &str) -> Entry<Count> {
 
 fn event_id() -> Uuid {
     UuidV7Generator::default().next_id()
+}
+
+/// The consumer whose inbox the platform fills.
+pub const USUAL_NAME: &str = "waybill.user.order-stats";
+
+/// A consumer with the longest name that AMQP has for a queue.
+pub fn longest_name() -> String {
+    "c".repeat(255)
+}
+
+/// Fails unless `docs/performance.md` states, in a row that begins with `database`, how many bytes an
+/// entry takes with the usual name and at most with the longest one: not less, and not much more either.
+pub fn takes_as_much_as_is_stated(database: &str, usual: u64, most: u64) {
+    println!("{database}: an inbox entry takes {usual} bytes, {most} at most");
+    let (_, below) = PERFORMANCE
+        .split_once("| an inbox entry in |")
+        .expect("there is a table of inbox entries");
+    let row = below
+        .lines()
+        .find(|line| line.starts_with(&format!("| {database}")));
+    let row = row.unwrap_or_else(|| panic!("no row of {database}"));
+    let stated: Vec<u64> = row
+        .split('|')
+        .filter_map(|cell| cell.trim().parse().ok())
+        .collect();
+    for (measured, stated) in [usual, most].into_iter().zip(&stated) {
+        assert!(
+            measured <= *stated && stated * 9 <= measured * 10,
+            "{database}: {measured} bytes, stated are {stated}"
+        );
+    }
+    assert_eq!(stated.len(), 2, "{row}");
 }

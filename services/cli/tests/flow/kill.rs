@@ -1,14 +1,16 @@
-//! Ten thousand orders of two hundred users while processes are killed with `kill -9`.
+//! Tens of thousands of orders of two hundred users while processes are killed with `kill -9`: what was
+//! answered is there, and whatever follows from it happens once.
 
 use std::{
     cell::{Cell, RefCell},
-    collections::{BTreeMap, HashMap},
+    collections::HashMap,
     time::Duration,
 };
 
 use futures::{StreamExt, stream};
 use waybill::contract::{
     notification::v1::{NotificationType, list_notifications_request::Filter},
+    operations::v1::{ListDeadLettersRequest, dead_letter_service_client::DeadLetterServiceClient},
     order::v1::Order,
 };
 
@@ -18,89 +20,129 @@ use crate::support::{
     stack::Stack,
 };
 
-const ORDERS: u32 = 10_000;
 const USERS: usize = 200;
-const IN_FLIGHT: usize = 32;
 
-/// Time between two kills: long enough for a process to come up and do some work.
-const KILL_INTERVAL: Duration = Duration::from_secs(2);
+/// How a platform is driven while it is killed.
+struct Drive {
+    /// Orders that are answered in the end.
+    orders: u32,
+    /// Orders that are asked for at the same time.
+    in_flight: usize,
+    /// Processes of everything.
+    processes: usize,
+}
 
-/// Two processes of everything, of which one is killed every now and then, and started again.
+/// Processes of everything, of which one is killed every now and then, and started again.
 struct Fleet<'a> {
     stack: &'a Stack,
-    processes: RefCell<Vec<Process>>,
+    processes: RefCell<Vec<(Process, Client)>>,
     turn: Cell<usize>,
 }
 
 impl<'a> Fleet<'a> {
-    fn start(stack: &'a Stack) -> Self {
-        let processes = (0..2).map(|_| Process::start(stack, &["up"])).collect();
-        Self {
+    fn start(stack: &'a Stack, processes: usize) -> Self {
+        let fleet = Self {
             stack,
-            processes: RefCell::new(processes),
+            processes: RefCell::default(),
             turn: Cell::new(0),
-        }
+        };
+        (0..processes).for_each(|_| fleet.start_one());
+        fleet
+    }
+
+    fn start_one(&self) {
+        let process = Process::start(self.stack, &["up"]);
+        let client = Client::of(process.channel());
+        self.processes.borrow_mut().push((process, client));
     }
 
     /// A client of the next process in turn, as a load balancer would pick one.
     fn client(&self) -> Client {
         let turn = self.turn.replace(self.turn.get() + 1);
         let processes = self.processes.borrow();
-        Client::of(processes[turn % processes.len()].channel())
+        processes[turn % processes.len()].1.clone()
     }
 
-    fn kill_one(&self, n: usize) {
-        let started = Process::start(self.stack, &["up"]);
-        let n = n % self.processes.borrow().len();
-        let killed = std::mem::replace(&mut self.processes.borrow_mut()[n], started);
+    /// Kills the process that was started first, and starts another.
+    fn kill_one(&self) {
+        let (killed, _) = self.processes.borrow_mut().remove(0);
         killed.kill();
+        self.start_one();
     }
 }
 
-async fn survive_kills(stack: Stack) {
-    let fleet = Fleet::start(&stack);
-    let register = async |_| fleet.client().register().await.user_id;
-    let users: Vec<_> = stream::iter(0..USERS).then(register).collect().await;
+impl Drive {
+    async fn survive_kills(&self, stack: Stack) {
+        let fleet = Fleet::start(&stack, self.processes);
+        let register = async |_| fleet.client().register().await.user_id;
+        let users: Vec<_> = stream::iter(0..USERS).then(register).collect().await;
 
-    let placed = place_all(&fleet, &users).await;
-    let mut by_user: HashMap<&str, Vec<&Order>> = HashMap::new();
-    for order in &placed {
-        by_user.entry(&order.user_id).or_default().push(order);
-    }
-    for (user_id, placed) in by_user {
-        check(&fleet.client(), user_id, &placed).await;
-    }
-}
+        let placed = self.place_all(&fleet, &users).await;
+        let mut by_user: HashMap<&str, Vec<&Order>> = HashMap::new();
+        for order in &placed {
+            by_user.entry(&order.user_id).or_default().push(order);
+        }
+        let mut confirmed = Vec::new();
+        for (user_id, placed) in by_user {
+            confirmed.append(&mut check(&fleet.client(), user_id, &placed).await);
+        }
+        let mut mailed: Vec<_> = stack.mails().iter().map(|mail| message_id(mail)).collect();
+        mailed.sort_unstable();
+        confirmed.sort_unstable();
+        assert_eq!(mailed.len(), placed.len(), "one mail an order");
+        assert!(mailed == confirmed, "the mails are those that are recorded");
 
-/// Places every order; whoever was not answered asks again, at another process, under the same id.
-async fn place_all(fleet: &Fleet<'_>, users: &[String]) -> Vec<Order> {
-    let place = async |seed: u32| {
-        let request = order_for(&users[seed as usize % users.len()], seed);
-        loop {
-            match fleet.client().place_once(request.clone()).await {
-                Ok(order) => return order,
-                Err(_) => tokio::time::sleep(Duration::from_millis(50)).await,
+        let channel = fleet.processes.borrow()[0].0.channel();
+        let given_up = DeadLetterServiceClient::new(channel)
+            .list_dead_letters(ListDeadLettersRequest::default())
+            .await
+            .expect("the process is there");
+        assert_eq!(given_up.into_inner().dead_letters, []);
+    }
+
+    /// Places every order; whoever was not answered asks again, perhaps another process, under the same id.
+    async fn place_all(&self, fleet: &Fleet<'_>, users: &[String]) -> Vec<Order> {
+        let answered = Cell::new(0);
+        let place = async |seed: u32| {
+            let request = order_for(&users[seed as usize % users.len()], seed);
+            loop {
+                match fleet.client().place_once(request.clone()).await {
+                    Ok(order) => {
+                        answered.set(answered.get() + 1);
+                        return order;
+                    }
+                    Err(_) => tokio::time::sleep(Duration::from_millis(50)).await,
+                }
             }
+        };
+        let placing = stream::iter(0..self.orders)
+            .map(place)
+            .buffer_unordered(self.in_flight)
+            .collect();
+        tokio::select! {
+            placed = placing => placed,
+            () = self.kill_again_and_again(fleet, &answered) => unreachable!("it goes on until all is placed"),
         }
-    };
-    let placing = stream::iter(0..ORDERS)
-        .map(place)
-        .buffer_unordered(IN_FLIGHT)
-        .collect();
-    let killing = async {
-        for n in 0.. {
-            tokio::time::sleep(KILL_INTERVAL).await;
-            fleet.kill_one(n);
+    }
+
+    /// Kills a process whenever some more orders were `answered`, and a random moment later: 6 to 12 times
+    /// in all, which is less than the deliveries after which a message is given up.
+    async fn kill_again_and_again(&self, fleet: &Fleet<'_>, answered: &Cell<u32>) {
+        let mut random = fastrand::Rng::with_seed(0x5eed);
+        loop {
+            let next = answered.get() + random.u32(self.orders / 12..self.orders / 6);
+            while answered.get() < next {
+                tokio::time::sleep(Duration::from_millis(1)).await;
+            }
+            tokio::time::sleep(Duration::from_millis(random.u64(..50))).await;
+            fleet.kill_one();
         }
-    };
-    tokio::select! {
-        placed = placing => placed,
-        () = killing => unreachable!("killing goes on until all is placed"),
     }
 }
 
-/// Every order is stored, the statistics are exact, one confirmation is recorded per order.
-async fn check(client: &Client, user_id: &str, placed: &[&Order]) {
+/// Every order is stored, the statistics are exact, one confirmation is recorded per order. Gives the
+/// Message-IDs of those.
+async fn check(client: &Client, user_id: &str, placed: &[&Order]) -> Vec<String> {
     let mut expected: Vec<_> = placed.iter().map(|order| uuid(&order.order_id)).collect();
     let mut stored: Vec<_> = client
         .orders(user_id)
@@ -122,25 +164,44 @@ async fn check(client: &Client, user_id: &str, placed: &[&Order]) {
     let notifications = client
         .notifications_of(Filter::UserId(user_id.to_owned()), placed.len())
         .await;
-    let mut confirmations = BTreeMap::new();
     for notification in &notifications {
         assert_eq!(notification.r#type(), NotificationType::OrderConfirmation);
-        *confirmations.entry(uuid(&notification.order_id)).or_insert(0) += 1;
     }
-    assert!(
-        confirmations
-            .into_iter()
-            .eq(expected.into_iter().map(|id| (id, 1))),
-        "one confirmation an order"
-    );
+    let mut confirmed: Vec<_> = notifications.iter().map(|n| uuid(&n.order_id)).collect();
+    confirmed.sort_unstable();
+    assert_eq!(confirmed, expected, "one confirmation an order");
+    notifications.into_iter().map(|n| n.message_id).collect()
 }
+
+/// The Message-ID of a mail.
+fn message_id(mail: &str) -> String {
+    let header = mail.lines().find_map(|line| line.strip_prefix("Message-ID: "));
+    header.expect("a mail has a Message-ID").to_owned()
+}
+
+const TEN_THOUSAND: Drive = Drive {
+    orders: 10_000,
+    in_flight: 32,
+    processes: 2,
+};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn ten_thousand_orders_survive_kills_on_rabbitmq_and_mongodb() {
-    survive_kills(Stack::real().await).await;
+    TEN_THOUSAND.survive_kills(Stack::real().await).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn ten_thousand_orders_survive_kills_embedded() {
-    survive_kills(Stack::embedded()).await;
+    TEN_THOUSAND.survive_kills(Stack::embedded()).await;
+}
+
+/// `scripts/test` runs this with the release build too, whose full speed is several times that of another.
+#[tokio::test(flavor = "multi_thread")]
+async fn thirty_thousand_orders_at_full_speed_survive_kills_embedded() {
+    let drive = Drive {
+        orders: 30_000,
+        in_flight: 256,
+        processes: 1,
+    };
+    drive.survive_kills(Stack::embedded()).await;
 }

@@ -16,6 +16,7 @@ mod metrics;
 mod order_flow;
 mod order_of_events;
 mod outage;
+mod retention;
 mod sharing;
 mod tail;
 mod trace;

@@ -9,6 +9,7 @@ use std::{
         Arc,
         atomic::{AtomicUsize, Ordering},
     },
+    time::Duration,
 };
 
 use async_trait::async_trait;
@@ -24,8 +25,9 @@ use waybill::{
 use waybill_operations::domain::{
     dead_letter::State,
     filter::{Filter, Selection},
-    operation::{Kind, MAX_BATCH},
+    operation::{Kind, MAX_BATCH, REPLAYED_RETENTION},
 };
+use waybill_testkit::wait;
 
 use crate::support::{
     letters::{consumer, id, new},
@@ -221,4 +223,38 @@ async fn what_is_discarded_goes_nowhere_and_says_who_and_why() {
         .collect();
     let replay = office.begin_with(Kind::Replay, Selection::Ids(ids)).await;
     assert_eq!(office.ended(replay).await.done, 0);
+}
+
+async fn what_was_replayed_is_forgotten_in_time(office: Office) {
+    const HOUR: Duration = Duration::from_hours(1);
+    let mut replayed = Vec::new();
+    for _ in 0..2 {
+        replayed.extend(office.keep(1).await);
+        let operation = office.begin(Kind::Replay).await;
+        let _working = office.work_well();
+        office.ended(operation).await;
+        office.clock.advance(HOUR);
+    }
+    // Two hours after the first of them, and one after the second.
+    office.clock.advance(REPLAYED_RETENTION - HOUR - HOUR / 2);
+    let _working = office.work_well();
+    let letter = async |n: usize| {
+        let id = replayed[n].dead_letter.id;
+        office.stores().dead_letters.get(id).await.unwrap()
+    };
+    wait::until("the first is forgotten", async || {
+        letter(0).await.is_none().then_some(())
+    })
+    .await;
+    assert!(letter(1).await.is_some(), "the second is half an hour from it");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_was_replayed_is_forgotten_in_time_on_sqlite() {
+    what_was_replayed_is_forgotten_in_time(Office::new(Stored::sqlite()).await).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_was_replayed_is_forgotten_in_time_on_mongodb() {
+    what_was_replayed_is_forgotten_in_time(Office::new(Stored::mongo().await).await).await;
 }

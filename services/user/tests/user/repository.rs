@@ -8,7 +8,7 @@ use std::time::SystemTime;
 use waybill::{clock::unix_millis, grpc::page::Cursor};
 use waybill_user::{domain::user::User, ports::Registered};
 
-use crate::support::{Store, at, contact, id, registered, registration};
+use crate::support::{Store, at, contact, id, on_all, registered, registration};
 
 /// A moment at which every entry of the outbox is old enough to be swept.
 pub(crate) fn later() -> SystemTime {
@@ -30,7 +30,7 @@ pub(crate) async fn register(store: &Store, n: u128, email: &str) -> User {
 
 #[tokio::test]
 async fn users_are_listed_newest_first_page_by_page() {
-    for store in Store::all().await {
+    on_all(async |store| {
         // Two in each second: the id decides between them.
         for n in [3, 1, 5, 2, 4_u128] {
             let mut registration = registration(n, &format!("user{n}@example.com"));
@@ -51,5 +51,6 @@ async fn users_are_listed_newest_first_page_by_page() {
             seen.extend(page.iter().map(|user| user.user_id.as_u128()));
         }
         assert_eq!(seen, [5, 4, 3, 2, 1], "{}", store.name);
-    }
+    })
+    .await;
 }

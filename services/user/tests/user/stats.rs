@@ -22,7 +22,7 @@ use waybill_user::{
     storage::Storage,
 };
 
-use crate::support::{Store, at, id};
+use crate::support::{Store, at, id, on_all, on_databases};
 
 /// An order as its events tell of it.
 #[derive(Debug, Clone, Copy)]
@@ -113,7 +113,7 @@ fn eur(units: i64, nanos: i64) -> BTreeMap<Currency, Amount> {
 
 #[tokio::test]
 async fn the_same_message_five_times_counts_once() {
-    for store in Store::all().await {
+    on_all(async |store| {
         assert_eq!(
             store.here.stats.find(id(1)).await.unwrap(),
             None,
@@ -130,15 +130,16 @@ async fn the_same_message_five_times_counts_once() {
             spent: eur(24, 680_000_000),
             last_order_time: Some(at(7)),
         };
-        assert_eq!(stats(&store, 1).await, expected, "{}", store.name);
-    }
+        assert_eq!(stats(store, 1).await, expected, "{}", store.name);
+    })
+    .await;
 }
 
 #[tokio::test]
 async fn a_cancellation_before_its_placement_ends_the_same() {
-    for store in Store::all().await {
+    on_all(async |store| {
         handle(&store.here, &[ORDER.cancelled(2)]).await;
-        let early = stats(&store, 1).await;
+        let early = stats(store, 1).await;
         assert_eq!((early.placed, early.cancelled), (0, 1), "{}", store.name);
         assert_eq!(early.last_order_time, None, "{}", store.name);
         handle(&store.there, &[ORDER.created(1)]).await;
@@ -148,13 +149,14 @@ async fn a_cancellation_before_its_placement_ends_the_same() {
             spent: eur(0, 0),
             last_order_time: Some(at(7)),
         };
-        assert_eq!(stats(&store, 1).await, expected, "{}", store.name);
-    }
+        assert_eq!(stats(store, 1).await, expected, "{}", store.name);
+    })
+    .await;
 }
 
 #[tokio::test]
 async fn a_message_that_is_no_order_fails_alone() {
-    for store in Store::all().await {
+    on_all(async |store| {
         let mut broken = ORDER.created(1);
         broken.body = b"\xff\xff".as_slice().into();
         let outcomes = handler(&store.here)
@@ -163,13 +165,14 @@ async fn a_message_that_is_no_order_fails_alone() {
             .unwrap();
         let failed: Vec<_> = outcomes.iter().map(Result::is_err).collect();
         assert_eq!(failed, [false, true, false], "{}", store.name);
-        assert_eq!(stats(&store, 1).await.placed, 2, "{}", store.name);
-    }
+        assert_eq!(stats(store, 1).await.placed, 2, "{}", store.name);
+    })
+    .await;
 }
 
 #[tokio::test]
 async fn two_instances_share_the_work_and_repeat_none_of_it() {
-    for store in Store::all().await {
+    on_all(async |store| {
         // Every event is offered to both, as when a lease of one expires, and all are of one user.
         let batches: Vec<Vec<_>> = (0..8)
             .map(|batch| (0..25).map(|n| ORDER.created(batch * 25 + n + 1)).collect())
@@ -186,8 +189,9 @@ async fn two_instances_share_the_work_and_repeat_none_of_it() {
             spent: eur(12 * 200 + 68, 0),
             last_order_time: Some(at(7)),
         };
-        assert_eq!(stats(&store, 1).await, expected, "{}", store.name);
-    }
+        assert_eq!(stats(store, 1).await, expected, "{}", store.name);
+    })
+    .await;
 }
 
 /// What a user's statistics must come to.
@@ -231,7 +235,7 @@ fn random_events(random: &mut fastrand::Rng) -> (Vec<Envelope>, BTreeMap<u128, M
 
 #[tokio::test]
 async fn sums_are_exact() {
-    for store in Store::all().await {
+    on_all(async |store| {
         let mut random = fastrand::Rng::with_seed(0x5eed);
         let (events, models) = random_events(&mut random);
         let mut left = events.as_slice();
@@ -241,7 +245,7 @@ async fn sums_are_exact() {
             left = rest;
         }
         for (user, model) in models {
-            let stats = stats(&store, user).await;
+            let stats = stats(store, user).await;
             let counts = (stats.placed, stats.cancelled, stats.last_order_time);
             let expected = (model.placed, model.cancelled, Some(at(model.latest)));
             assert_eq!(counts, expected, "{}", store.name);
@@ -256,12 +260,13 @@ async fn sums_are_exact() {
                 .collect();
             assert_eq!(sums, model.nanos, "{}", store.name);
         }
-    }
+    })
+    .await;
 }
 
 #[tokio::test]
 async fn a_sum_that_would_overflow_is_refused_and_the_old_one_stays() {
-    for store in Store::databases().await {
+    on_databases(async |store| {
         let huge = Order {
             units: i64::MAX,
             ..ORDER
@@ -281,10 +286,11 @@ async fn a_sum_that_would_overflow_is_refused_and_the_old_one_stays() {
             spent: eur(i64::MAX, 340_000_000),
             last_order_time: Some(at(7)),
         };
-        assert_eq!(stats(&store, 1).await, expected, "{}", store.name);
+        assert_eq!(stats(store, 1).await, expected, "{}", store.name);
         // What failed is not remembered as handled: once there is room, it counts.
         handle(&store.here, &[huge.cancelled(5)]).await;
         handle(&store.here, &[huge.created(2)]).await;
-        assert_eq!(stats(&store, 1).await.placed, 2, "{}", store.name);
-    }
+        assert_eq!(stats(store, 1).await.placed, 2, "{}", store.name);
+    })
+    .await;
 }

@@ -5,6 +5,7 @@ pub(crate) mod broker;
 use std::{sync::Arc, time::SystemTime};
 
 use tempfile::TempDir;
+use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 use waybill::{
     clock::{Clock, ManualClock, SystemClock, from_unix_millis},
@@ -15,7 +16,7 @@ use waybill::{
     platform::Database,
     retention::Retention,
 };
-use waybill_testkit::mongodb::Databases;
+use waybill_testkit::mongodb::{Commands, Databases};
 use waybill_user::{
     adapters::{events::write_event, memory::InMemoryDatabase, sqlite},
     domain::{
@@ -32,6 +33,7 @@ pub(crate) struct Store {
     pub(crate) here: Storage,
     pub(crate) there: Storage,
     _folder: Option<TempDir>,
+    commands: Option<Commands>,
 }
 
 impl Store {
@@ -42,6 +44,7 @@ impl Store {
             here: Storage::in_memory(Arc::clone(&database)),
             there: Storage::in_memory(database),
             _folder: None,
+            commands: None,
         }
     }
 
@@ -61,35 +64,48 @@ impl Store {
             here: open(),
             there: open(),
             _folder: Some(folder),
+            commands: None,
         }
     }
 
-    pub(crate) async fn mongo() -> Self {
-        let databases = Databases::new().await;
-        let open = async || {
-            let client = mongo::Client::new(databases.url()).await.unwrap();
+    async fn mongo() -> Self {
+        let (options, commands) = Databases::new().await.watched().await;
+        let open = || {
+            let client = mongo::Client::with_options(options.clone()).unwrap();
             Storage::of(
                 &Database::Mongo(client.database("user")),
                 &system_clock(),
                 Retention::default().inbox,
             )
         };
+        let mut here = open();
+        // In the background it would be too late for a query's plan.
+        let upkeep = std::mem::replace(&mut here.upkeep, Box::new(|_| Box::pin(async {})));
+        upkeep(CancellationToken::new()).await;
         Self {
             name: "mongo",
-            here: open().await,
-            there: open().await,
+            here,
+            there: open(),
             _folder: None,
+            commands: Some(commands),
         }
     }
+}
 
-    /// One of each kind: what a test shows of a repository must hold for all of them.
-    pub(crate) async fn all() -> [Self; 3] {
-        [Self::in_memory(), Self::sqlite(), Self::mongo().await]
-    }
+/// Checks a store of each kind: what a test shows of a repository must hold for all of them.
+pub(crate) async fn on_all(check: impl AsyncFn(&Store)) {
+    check(&Store::in_memory()).await;
+    on_databases(check).await;
+}
 
-    /// One of each kind that outlives its process.
-    pub(crate) async fn databases() -> [Self; 2] {
-        [Self::sqlite(), Self::mongo().await]
+/// Checks a store of each kind that outlives its process. Whatever the check asked MongoDB for must be
+/// found by an index.
+pub(crate) async fn on_databases(check: impl AsyncFn(&Store)) {
+    for store in [Store::sqlite(), Store::mongo().await] {
+        check(&store).await;
+        if let Some(commands) = &store.commands {
+            commands.assert_indexed().await;
+        }
     }
 }
 

@@ -111,7 +111,7 @@ impl Stack {
 
     /// A command that runs the binary on these parts.
     pub(crate) fn command(&self, role: &[&str]) -> Command {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_waybill"));
+        let mut command = Command::new(binary());
         command
             .args(role)
             .current_dir(self.folder.path())
@@ -177,6 +177,13 @@ impl Stack {
             result.expect("the broker confirms");
         }
     }
+}
+
+/// The binary that `WAYBILL_TEST_BINARY` names, such as a release build; otherwise that of the tests.
+fn binary() -> String {
+    #[allow(clippy::disallowed_methods, reason = "tests are told by variables")]
+    let named = std::env::var("WAYBILL_TEST_BINARY");
+    named.unwrap_or_else(|_| env!("CARGO_BIN_EXE_waybill").to_owned())
 }
 
 fn folder() -> TempDir {

@@ -7,7 +7,10 @@ use waybill::{
     mongo::{Client, bson, mongodb, until_ensured},
     topology::MAX_BODY_BYTES,
 };
-use waybill_testkit::mongodb::{Commands, Databases};
+use waybill_testkit::{
+    mongodb::{Commands, Databases},
+    stated,
+};
 
 use super::*;
 use crate::{
@@ -208,4 +211,7 @@ fn the_largest_order_is_as_large_as_is_stated() {
     assert!(document <= LARGEST_DOCUMENT, "{document}");
     const { assert!(LARGEST_EVENT <= MAX_BODY_BYTES) };
     assert!(event <= LARGEST_EVENT, "{event}");
+    for largest in [LARGEST_DOCUMENT, LARGEST_EVENT] {
+        stated::in_a_table(&format!("{} bytes", stated::count(largest)));
+    }
 }

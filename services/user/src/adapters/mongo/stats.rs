@@ -154,6 +154,7 @@ fn stats(document: StatsDocument) -> Result<OrderStats> {
 #[cfg(test)]
 mod tests {
     use waybill::mongo::bson;
+    use waybill_testkit::stated;
 
     use super::*;
 
@@ -195,5 +196,6 @@ mod tests {
         document.extend(update.get_document("$max").unwrap().clone());
         let bytes = bson::serialize_to_vec(&document).unwrap().len();
         assert!(bytes <= LARGEST_DOCUMENT, "{bytes}");
+        stated::in_a_table(&format!("{} bytes", stated::count(LARGEST_DOCUMENT)));
     }
 }

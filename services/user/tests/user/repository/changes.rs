@@ -4,17 +4,17 @@ use futures::future::join_all;
 use waybill_user::ports::{Changed, Registered, StoredUser};
 
 use super::{later, register};
-use crate::support::{Store, at, change, changed, id, registered, registration, request};
+use crate::support::{Store, at, change, changed, id, on_all, registered, registration, request};
 
 #[tokio::test]
 async fn an_address_belongs_to_one_user_whatever_its_case() {
-    for store in Store::all().await {
-        let ann = register(&store, 1, "Ann@Example.com").await;
+    on_all(async |store| {
+        let ann = register(store, 1, "Ann@Example.com").await;
         let other = registration(2, "aNN@example.COM");
         let result = store.there.users.register(&other, registered(&other, 102));
         assert_eq!(result.await.unwrap(), Registered::EmailTaken, "{}", store.name);
 
-        let bo = register(&store, 2, "bo@example.com").await;
+        let bo = register(store, 2, "bo@example.com").await;
         let grabbing = bo.change(&change("ANN@example.com", ""), at(50)).unwrap();
         let result = store
             .here
@@ -35,7 +35,8 @@ async fn an_address_belongs_to_one_user_whatever_its_case() {
             "{}",
             store.name
         );
-    }
+    })
+    .await;
 }
 
 /// Not on MongoDB: secantusd-rs 0.5.3-beta.193, the server that tests have, does not give up the unique
@@ -60,8 +61,8 @@ async fn an_address_that_was_given_up_is_free() {
 
 #[tokio::test]
 async fn a_change_needs_the_version_before_and_keeps_earlier_events() {
-    for store in Store::all().await {
-        let user = register(&store, 1, "ann@example.com").await;
+    on_all(async |store| {
+        let user = register(store, 1, "ann@example.com").await;
         let second = user.change(&change("", "Second"), at(50)).unwrap();
         let rival = user.change(&change("", "Rival"), at(50)).unwrap();
         let result = store
@@ -103,13 +104,14 @@ async fn a_change_needs_the_version_before_and_keeps_earlier_events() {
             "{}",
             store.name
         );
-    }
+    })
+    .await;
 }
 
 #[tokio::test]
 async fn of_changes_at_the_same_moment_one_wins() {
-    for store in Store::all().await {
-        let user = register(&store, 1, "ann@example.com").await;
+    on_all(async |store| {
+        let user = register(store, 1, "ann@example.com").await;
         let results = join_all((0..10_u8).map(|n| {
             let next = user.change(&change("", &format!("Name {n}")), at(50)).unwrap();
             let instance = [&store.here, &store.there][usize::from(n) % 2];
@@ -136,5 +138,6 @@ async fn of_changes_at_the_same_moment_one_wins() {
             "{}",
             store.name
         );
-    }
+    })
+    .await;
 }

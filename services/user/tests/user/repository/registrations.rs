@@ -11,11 +11,11 @@ use waybill_user::{
 };
 
 use super::{later, register};
-use crate::support::{Store, at, change, changed, id, registered, registration, request};
+use crate::support::{at, change, changed, id, on_all, registered, registration, request};
 
 #[tokio::test]
 async fn a_user_is_stored_with_its_event_in_one_write() {
-    for store in Store::all().await {
+    on_all(async |store| {
         let registration = registration(1, "ann@example.com");
         let event = registered(&registration, 101);
         let result = store
@@ -50,14 +50,15 @@ async fn a_user_is_stored_with_its_event_in_one_write() {
             "{}",
             store.name
         );
-    }
+    })
+    .await;
 }
 
 #[tokio::test]
 async fn a_request_registers_once_and_its_first_answer_outlives_changes() {
-    for store in Store::all().await {
+    on_all(async |store| {
         let first = registration(1, "ann@example.com");
-        let user = register(&store, 1, "ann@example.com").await;
+        let user = register(store, 1, "ann@example.com").await;
         let next = user.change(&change("bo@example.com", "Bo"), at(50)).unwrap();
         let result = store.here.users.change(&next, request(9, 9), changed(&next, 102));
         assert!(
@@ -88,12 +89,13 @@ async fn a_request_registers_once_and_its_first_answer_outlives_changes() {
             "{}",
             store.name
         );
-    }
+    })
+    .await;
 }
 
 #[tokio::test]
 async fn of_registrations_at_the_same_moment_one_wins() {
-    for store in Store::all().await {
+    on_all(async |store| {
         // Ten with one request id, and ten with one address.
         let same_request = (1..=10).map(|n| {
             let mut registration = registration(n, "ann@example.com");
@@ -134,7 +136,8 @@ async fn of_registrations_at_the_same_moment_one_wins() {
             "{}",
             store.name
         );
-    }
+    })
+    .await;
 }
 
 #[tokio::test]
