@@ -68,7 +68,10 @@ impl Folder {
 
 /// What happened to all, as the answer to one.
 fn same(all: &io::Result<()>) -> io::Result<()> {
-    all.as_ref().map(|()| ()).map_err(|error| error.kind().into())
+    match all {
+        Ok(()) => Ok(()),
+        Err(error) => Err(error.kind().into()),
+    }
 }
 
 #[cfg(test)]
