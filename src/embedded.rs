@@ -15,6 +15,8 @@ use std::time::Duration;
 
 pub use broker::EmbeddedBroker;
 pub use database::Database;
+#[doc(hidden)]
+pub use database::statements::{Statements, watch as watch_statements};
 pub use inbox::SqliteInbox;
 pub use outbox::SqliteOutbox;
 pub use rusqlite;

@@ -4,6 +4,8 @@
 mod broker;
 #[path = "embedded/conformance.rs"]
 mod conformance;
+#[path = "embedded/folder.rs"]
+mod folder;
 #[path = "embedded/inbox.rs"]
 mod inbox;
 #[path = "embedded/outbox.rs"]

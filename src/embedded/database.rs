@@ -5,6 +5,7 @@
 //! with it and one fsync serves all. A write that may be forgotten in a power failure, because it
 //! is safe to repeat, says so and waits for no fsync.
 
+pub(super) mod statements;
 mod writer;
 
 use std::{
@@ -236,7 +237,8 @@ impl Readers {
 }
 
 fn connect(path: &Path, flags: OpenFlags) -> Result<Connection> {
-    let connection = Connection::open_with_flags(path, flags).map_err(error)?;
+    let mut connection = Connection::open_with_flags(path, flags).map_err(error)?;
+    statements::write_down(&mut connection, path).map_err(error)?;
     connection.busy_timeout(BUSY_TIMEOUT).map_err(error)?;
     connection.set_prepared_statement_cache_capacity(64);
     Ok(connection)

@@ -138,24 +138,3 @@ impl Outbox for SqliteOutbox {
             .await
     }
 }
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::embedded::query_plan;
-
-    #[test]
-    fn sweeping_and_clearing_go_through_indexes() {
-        let connection = Connection::open_in_memory().unwrap();
-        connection.execute_batch(SCHEMA).unwrap();
-        assert_eq!(
-            query_plan(&connection, PENDING),
-            ["SEARCH outbox USING INDEX outbox_by_age (stored_ms<?)"]
-        );
-        let steps = query_plan(&connection, CLEAR);
-        assert!(
-            steps[0].starts_with("SEARCH outbox USING") && steps[0].contains("(event_id=? AND owner=?)"),
-            "{steps:?}"
-        );
-    }
-}

@@ -94,19 +94,3 @@ fn to_json(attempt: &Attempt) -> String {
 fn from_json(told: &str) -> Result<Attempt> {
     serde_json::from_str(told).map_err(|error| Error::Failed(format!("an attempt cannot be read: {error}")))
 }
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::embedded::query_plan;
-
-    #[test]
-    fn one_aggregates_story_is_found_without_a_look_at_others() {
-        let connection = Connection::open_in_memory().unwrap();
-        connection.execute_batch(MIGRATIONS[0]).unwrap();
-        assert_eq!(
-            query_plan(&connection, OF),
-            ["SEARCH attempt USING INDEX attempt_by_subject (subject=?)"]
-        );
-    }
-}

@@ -12,6 +12,7 @@ pub mod prometheus;
 pub mod rabbitmq;
 pub mod server;
 pub mod smtp;
+pub mod sqlite;
 pub mod stated;
 pub mod tools;
 pub mod wait;

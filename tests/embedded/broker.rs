@@ -3,7 +3,6 @@
 use std::{path::Path, sync::Arc, time::Duration};
 
 use bytes::Bytes;
-use tempfile::TempDir;
 use waybill::{
     broker::{self, Batch, Broker, Deliveries},
     clock::{Clock, ManualClock, SystemClock, from_unix_millis},
@@ -14,6 +13,8 @@ use waybill::{
     topology::{DELIVERY_LIMIT, MAX_BODY_BYTES, Subscription, UNROUTED},
 };
 use waybill_testkit::wait;
+
+use crate::folder::Folder;
 
 const KEY: &str = "order.created.v1";
 pub(crate) const QUEUE: &str = "waybill.test.queue";
@@ -57,8 +58,8 @@ pub(crate) async fn open(folder: &Path) -> EmbeddedBroker {
         .unwrap()
 }
 
-pub(crate) async fn fixture() -> (TempDir, EmbeddedBroker) {
-    let folder = tempfile::tempdir().unwrap();
+pub(crate) async fn fixture() -> (Folder, EmbeddedBroker) {
+    let folder = Folder::new();
     let broker = open(folder.path()).await;
     broker.declare(&subscription()).await.unwrap();
     (folder, broker)
@@ -129,7 +130,7 @@ async fn what_cannot_be_taken_is_said_and_its_neighbours_are_taken() {
 
 #[tokio::test]
 async fn a_full_queue_refuses_until_there_is_room() {
-    let folder = tempfile::tempdir().unwrap();
+    let folder = Folder::new();
     let path = folder.path().join("broker.db");
     let broker = EmbeddedBroker::open_with_limit(&path, Arc::new(SystemClock), 2)
         .await
@@ -224,7 +225,7 @@ async fn a_message_that_is_handed_back_too_often_becomes_a_dead_letter() {
 
 #[tokio::test]
 async fn a_wait_queue_hands_back_when_it_is_time_also_after_its_policy_is_gone() {
-    let folder = tempfile::tempdir().unwrap();
+    let folder = Folder::new();
     let clock = Arc::new(ManualClock::new(from_unix_millis(1_700_000_000_000)));
     let path = folder.path().join("broker.db");
     let broker = EmbeddedBroker::open(&path, Arc::clone(&clock) as Arc<dyn Clock>)
@@ -267,7 +268,7 @@ fn claimed_until(path: &Path) -> i64 {
 
 #[tokio::test]
 async fn what_is_in_hand_for_long_stays_claimed() {
-    let folder = tempfile::tempdir().unwrap();
+    let folder = Folder::new();
     let clock = Arc::new(ManualClock::new(from_unix_millis(1_700_000_000_000)));
     let path = folder.path().join("broker.db");
     let broker = EmbeddedBroker::open(&path, Arc::clone(&clock) as Arc<dyn Clock>)

@@ -2,13 +2,12 @@
 
 use std::sync::Arc;
 
-use tempfile::TempDir;
 use waybill::broker::Broker;
 
-use crate::broker::open;
+use crate::{broker::open, folder::Folder};
 
-async fn fresh() -> (Arc<dyn Broker>, TempDir) {
-    let folder = tempfile::tempdir().unwrap();
+async fn fresh() -> (Arc<dyn Broker>, Folder) {
+    let folder = Folder::new();
     (Arc::new(open(folder.path()).await), folder)
 }
 

@@ -12,7 +12,12 @@ use waybill::{
     inbox::{Entry, Inbox},
     topology::DEFAULT_PREFETCH,
 };
-use waybill_testkit::conformance::inbox::{self as suite, Count};
+use waybill_testkit::{
+    conformance::inbox::{self as suite, Count},
+    sqlite::Watched,
+};
+
+const FILE: &str = "service.db";
 
 const COUNTERS: &str = "CREATE TABLE counters (name TEXT PRIMARY KEY, n INTEGER NOT NULL) STRICT;";
 
@@ -42,17 +47,18 @@ async fn counted(database: &Database, counter: &str) -> u64 {
 }
 
 fn open(folder: &Path) -> Database {
-    Database::open(&folder.join("service.db"), &[inbox::SCHEMA, COUNTERS]).unwrap()
+    Database::open(&folder.join(FILE), &[inbox::SCHEMA, COUNTERS]).unwrap()
 }
 
 fn inbox_of(consumer: &str, database: &Database) -> SqliteInbox<Count> {
     SqliteInbox::new(database.clone(), consumer, Arc::new(SystemClock), apply)
 }
 
-fn fixture() -> (TempDir, Database) {
+fn fixture() -> ((Watched, TempDir), Database) {
     let folder = tempfile::tempdir().unwrap();
+    let watched = Watched::new(&folder.path().join(FILE));
     let database = open(folder.path());
-    (folder, database)
+    ((watched, folder), database)
 }
 
 macro_rules! conforms {
@@ -75,11 +81,11 @@ conforms!(
 
 #[tokio::test]
 async fn two_instances_share_the_work() {
-    let (folder, database) = fixture();
+    let (file, database) = fixture();
     // Each has a writer of its own, as two processes have.
     let (one, two) = (
         inbox_of("consumer", &database),
-        inbox_of("consumer", &open(folder.path())),
+        inbox_of("consumer", &open(file.1.path())),
     );
     suite::two_instances_share_the_work(&one, &two, async |counter| counted(&database, counter).await).await;
 }

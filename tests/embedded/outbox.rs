@@ -6,21 +6,23 @@ use waybill::{
     embedded::{Database, SqliteOutbox, outbox},
     outbox::{Entry, MAX_COUNTED, Outbox},
 };
-use waybill_testkit::conformance::outbox as suite;
+use waybill_testkit::{conformance::outbox as suite, sqlite::Watched};
 
 struct Fixture {
     database: Database,
     outbox: SqliteOutbox,
-    _folder: TempDir,
+    _file: (Watched, TempDir),
 }
 
 fn fixture() -> Fixture {
     let folder = tempfile::tempdir().unwrap();
-    let database = Database::open(&folder.path().join("service.db"), &[outbox::SCHEMA]).unwrap();
+    let path = folder.path().join("service.db");
+    let watched = Watched::new(&path);
+    let database = Database::open(&path, &[outbox::SCHEMA]).unwrap();
     Fixture {
         outbox: SqliteOutbox::new(database.clone()),
         database,
-        _folder: folder,
+        _file: (watched, folder),
     }
 }
 

@@ -8,19 +8,24 @@ use waybill::{
     embedded::{Database, SqliteStories, stories::MIGRATIONS},
     story::{RETENTION, Stories},
 };
-use waybill_testkit::conformance::stories::{self as suite, attempt};
+use waybill_testkit::{
+    conformance::stories::{self as suite, attempt},
+    sqlite::Watched,
+};
 
-fn fixture(clock: Arc<dyn Clock>) -> (SqliteStories, TempDir) {
+fn fixture(clock: Arc<dyn Clock>) -> (SqliteStories, (Watched, TempDir)) {
     let folder = tempfile::tempdir().unwrap();
-    let database = Database::open(&folder.path().join("story.db"), MIGRATIONS).unwrap();
-    (SqliteStories::new(database, clock), folder)
+    let path = folder.path().join("story.db");
+    let watched = Watched::new(&path);
+    let database = Database::open(&path, MIGRATIONS).unwrap();
+    (SqliteStories::new(database, clock), (watched, folder))
 }
 
 macro_rules! conforms {
     ($($check:ident),* $(,)?) => {$(
         #[tokio::test]
         async fn $check() {
-            let (stories, _folder) = fixture(Arc::new(SystemClock));
+            let (stories, _file) = fixture(Arc::new(SystemClock));
             suite::$check(&stories).await;
         }
     )*};
@@ -35,7 +40,7 @@ conforms!(
 #[tokio::test]
 async fn what_is_too_old_is_forgotten() {
     let clock = Arc::new(ManualClock::new(from_unix_millis(1_000)));
-    let (stories, _folder) = fixture(clock.clone());
+    let (stories, _file) = fixture(clock.clone());
     stories.record(&[attempt("o-1", 1)]).await.unwrap();
     clock.advance(RETENTION);
     stories.record(&[attempt("o-1", 2)]).await.unwrap();

@@ -3,7 +3,6 @@
 
 use std::{path::Path, sync::Arc};
 
-use tempfile::TempDir;
 use waybill::{
     broker::Broker,
     clock::{Clock, ManualClock, SystemClock, from_unix_millis},
@@ -14,6 +13,7 @@ use waybill_testkit::wait;
 
 use crate::{
     broker::{event, open, publish, subscription},
+    folder::Folder,
     peer::Peer,
 };
 
@@ -21,8 +21,8 @@ fn taps_on(folder: &Path, clock: Arc<dyn Clock>) -> Arc<dyn Taps> {
     Arc::new(EmbeddedTaps::new(folder.join("broker.db"), clock))
 }
 
-async fn fresh() -> (Arc<dyn Broker>, Arc<dyn Taps>, TempDir) {
-    let folder = tempfile::tempdir().unwrap();
+async fn fresh() -> (Arc<dyn Broker>, Arc<dyn Taps>, Folder) {
+    let folder = Folder::new();
     let taps = taps_on(folder.path(), Arc::new(SystemClock));
     (Arc::new(open(folder.path()).await), taps, folder)
 }
@@ -46,7 +46,7 @@ async fn until_rows(folder: &Path, table: &str, count: usize) {
 
 #[tokio::test]
 async fn nothing_is_noted_without_a_watcher_and_nothing_is_left_behind_by_one() {
-    let folder = tempfile::tempdir().unwrap();
+    let folder = Folder::new();
     let broker = open(folder.path()).await;
     broker.declare(&subscription()).await.unwrap();
     publish(&broker, vec![event(0)]).await;
@@ -64,7 +64,7 @@ async fn nothing_is_noted_without_a_watcher_and_nothing_is_left_behind_by_one() 
 
 #[tokio::test]
 async fn a_watcher_sees_what_other_processes_publish() {
-    let folder = tempfile::tempdir().unwrap();
+    let folder = Folder::new();
     let broker = open(folder.path()).await;
     broker.declare(&subscription()).await.unwrap();
     let mut tap = taps_on(folder.path(), Arc::new(SystemClock))
@@ -87,7 +87,7 @@ async fn a_watcher_sees_what_other_processes_publish() {
 
 #[tokio::test]
 async fn nobody_notes_events_for_a_watcher_that_died_and_the_next_one_clears_up() {
-    let folder = tempfile::tempdir().unwrap();
+    let folder = Folder::new();
     let clock = Arc::new(ManualClock::new(from_unix_millis(1_000_000)));
     let path = folder.path().join("broker.db");
     let broker = EmbeddedBroker::open(&path, clock.clone()).await.unwrap();

@@ -1,5 +1,6 @@
 //! What every adapter of the stores must do, on memory, SQLite and MongoDB.
 
+use tempfile::TempDir;
 use uuid::Uuid;
 use waybill::{
     clock::{from_unix_millis, unix_millis},
@@ -21,7 +22,7 @@ use waybill_notification::{
         notifications::{Filter, Notifications},
     },
 };
-use waybill_testkit::mongodb::Databases;
+use waybill_testkit::{mongodb::Databases, sqlite::Watched};
 
 use crate::support::{
     events::{EVENT_TIME_MS, id},
@@ -34,18 +35,26 @@ async fn memory_conforms() {
     notifications_conform(&MemoryNotifications::default()).await;
 }
 
+/// A file whose every statement must be answered by an index.
+fn sqlite() -> ((Watched, TempDir), embedded::Database) {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("notification.db");
+    // An order has two notifications at most.
+    let watched = Watched::new(&path).with_few_by(&["notifications_by_order"]);
+    let database = embedded::Database::open(&path, MIGRATIONS).unwrap();
+    ((watched, folder), database)
+}
+
 #[tokio::test]
 async fn sqlite_conforms() {
-    let folder = tempfile::tempdir().unwrap();
-    let database = embedded::Database::open(&folder.path().join("notification.db"), MIGRATIONS).unwrap();
+    let (_file, database) = sqlite();
     contacts_conform(&SqliteContacts::new(database.clone())).await;
     notifications_conform(&SqliteNotifications::new(database)).await;
 }
 
 #[tokio::test]
 async fn sqlite_forgets_what_is_too_old() {
-    let folder = tempfile::tempdir().unwrap();
-    let database = embedded::Database::open(&folder.path().join("notification.db"), MIGRATIONS).unwrap();
+    let (_file, database) = sqlite();
     let notifications = SqliteNotifications::new(database);
     let old = notification(id(), id(), Kind::Confirmation, 0);
     let young = notification(id(), id(), Kind::Confirmation, 1);

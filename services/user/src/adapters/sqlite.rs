@@ -1,7 +1,5 @@
 //! The service's state in a SQLite file.
 
-#[cfg(test)]
-mod plans;
 mod stats;
 mod users;
 

@@ -16,7 +16,10 @@ use waybill::{
     platform::Database,
     retention::Retention,
 };
-use waybill_testkit::mongodb::{Commands, Databases};
+use waybill_testkit::{
+    mongodb::{Commands, Databases},
+    sqlite::Watched,
+};
 use waybill_user::{
     adapters::{events::write_event, memory::InMemoryDatabase, sqlite},
     domain::{
@@ -32,7 +35,7 @@ pub(crate) struct Store {
     pub(crate) name: &'static str,
     pub(crate) here: Storage,
     pub(crate) there: Storage,
-    _folder: Option<TempDir>,
+    _file: Option<(Watched, TempDir)>,
     commands: Option<Commands>,
 }
 
@@ -43,7 +46,7 @@ impl Store {
             name: "memory",
             here: Storage::in_memory(Arc::clone(&database)),
             there: Storage::in_memory(database),
-            _folder: None,
+            _file: None,
             commands: None,
         }
     }
@@ -51,6 +54,7 @@ impl Store {
     pub(crate) fn sqlite() -> Self {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("user.db");
+        let watched = Watched::new(&path);
         let open = || {
             let database = embedded::Database::open(&path, sqlite::MIGRATIONS).unwrap();
             Storage::of(
@@ -63,7 +67,7 @@ impl Store {
             name: "sqlite",
             here: open(),
             there: open(),
-            _folder: Some(folder),
+            _file: Some((watched, folder)),
             commands: None,
         }
     }
@@ -86,7 +90,7 @@ impl Store {
             name: "mongo",
             here,
             there: open(),
-            _folder: None,
+            _file: None,
             commands: Some(commands),
         }
     }
@@ -98,7 +102,7 @@ pub(crate) async fn on_all(check: impl AsyncFn(&Store)) {
     on_databases(check).await;
 }
 
-/// Checks a store of each kind that outlives its process. Whatever the check asked MongoDB for must be
+/// Checks a store of each kind that outlives its process. Whatever the check asked a database for must be
 /// found by an index.
 pub(crate) async fn on_databases(check: impl AsyncFn(&Store)) {
     for store in [Store::sqlite(), Store::mongo().await] {

@@ -190,13 +190,4 @@ mod tests {
             assert!(plan.contains("SEARCH dead_letter USING "), "{plan}");
         }
     }
-
-    #[test]
-    fn ids_are_looked_up() {
-        let plan = plan(WAITING);
-        assert!(
-            plan.contains("SEARCH dead_letter USING INDEX sqlite_autoindex"),
-            "{plan}"
-        );
-    }
 }

@@ -156,21 +156,3 @@ impl Work for SqliteOperations {
             .await
     }
 }
-
-#[cfg(test)]
-mod tests {
-    use super::{super::MIGRATIONS, *};
-
-    #[test]
-    fn every_query_is_answered_by_an_index() {
-        let connection = Connection::open_in_memory().unwrap();
-        connection.execute_batch(MIGRATIONS[0]).unwrap();
-        for sql in [GET, LIST, SAVE, RUNNING, FORGET] {
-            let mut statement = connection.prepare(&format!("EXPLAIN QUERY PLAN {sql}")).unwrap();
-            let steps = statement.raw_query().mapped(|row| row.get::<_, String>(3));
-            let plan = steps.collect::<rusqlite::Result<Vec<_>>>().unwrap().join("; ");
-            let named = plan.contains("USING INDEX") || plan.contains("USING COVERING INDEX");
-            assert!(named && !plan.contains("TEMP B-TREE"), "{sql}: {plan}");
-        }
-    }
-}

@@ -9,12 +9,15 @@ use waybill_operations::{
     },
     ports::Stores,
 };
-use waybill_testkit::mongodb::{Commands, Databases};
+use waybill_testkit::{
+    mongodb::{Commands, Databases},
+    sqlite::Watched,
+};
 
 /// A store, and what it is in.
 pub(crate) struct Stored {
     pub(crate) stores: Stores,
-    _folder: Option<TempDir>,
+    _file: Option<(Watched, TempDir)>,
     commands: Option<Commands>,
 }
 
@@ -22,10 +25,11 @@ impl Stored {
     pub(crate) fn sqlite() -> Self {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("operations.db");
+        let watched = Watched::new(&path);
         let database = embedded::Database::open(&path, MIGRATIONS).unwrap();
         Self {
             stores: SqliteOperations::new(database).stores(),
-            _folder: Some(folder),
+            _file: Some((watched, folder)),
             commands: None,
         }
     }
@@ -39,7 +43,7 @@ impl Stored {
         }
         Self {
             stores: store.stores(),
-            _folder: None,
+            _file: None,
             commands: Some(commands),
         }
     }

@@ -52,9 +52,9 @@ const ADD_TOTAL: &str = "
         units = units + excluded.units,
         nanos = nanos + excluded.nanos";
 
-pub(super) const STATS: &str = "SELECT placed, cancelled, last_order_ms FROM order_stats WHERE user_id = ?1";
+const STATS: &str = "SELECT placed, cancelled, last_order_ms FROM order_stats WHERE user_id = ?1";
 
-pub(super) const TOTALS: &str = "SELECT currency, units, nanos FROM order_totals WHERE user_id = ?1";
+const TOTALS: &str = "SELECT currency, units, nanos FROM order_totals WHERE user_id = ?1";
 
 /// Adds to statistics, in the caller's transaction: the effects of a
 /// [`SqliteInbox`](waybill::embedded::SqliteInbox).

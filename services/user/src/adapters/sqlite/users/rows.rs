@@ -31,34 +31,33 @@ pub(in crate::adapters::sqlite) const SCHEMA: &str = "
     ) STRICT, WITHOUT ROWID;
     CREATE INDEX users_by_age ON users (create_ms, user_id);";
 
-pub(in crate::adapters::sqlite) const BY_REQUEST: &str = "
+pub(super) const BY_REQUEST: &str = "
     SELECT user_id, registered_email, registered_name, create_ms, request_id, request_fingerprint
     FROM users WHERE request_id = ?1";
 
-pub(in crate::adapters::sqlite) const EMAIL_TAKEN: &str =
-    "SELECT 1 FROM users WHERE email_key = ?1 AND user_id <> ?2";
+pub(super) const EMAIL_TAKEN: &str = "SELECT 1 FROM users WHERE email_key = ?1 AND user_id <> ?2";
 
-pub(in crate::adapters::sqlite) const INSERT: &str = "
+pub(super) const INSERT: &str = "
     INSERT INTO users (user_id, email_key, email, display_name, version, create_ms, update_ms,
                        request_id, request_fingerprint, registered_email, registered_name)
     VALUES (:user_id, :email_key, :email, :display_name, :version, :create_ms, :update_ms,
             :request_id, :fingerprint, :email, :display_name)";
 
-pub(in crate::adapters::sqlite) const UPDATE: &str = "
+pub(super) const UPDATE: &str = "
     UPDATE users SET email_key = :email_key, email = :email, display_name = :display_name,
                      version = :version, update_ms = :update_ms,
                      change_id = :request_id, change_fingerprint = :fingerprint
     WHERE user_id = :user_id AND version = :version - 1";
 
-pub(in crate::adapters::sqlite) const BY_ID: &str = "
+pub(super) const BY_ID: &str = "
     SELECT user_id, email, display_name, version, create_ms, update_ms, change_id, change_fingerprint
     FROM users WHERE user_id = ?1";
 
-pub(in crate::adapters::sqlite) const NEWEST: &str = "
+pub(super) const NEWEST: &str = "
     SELECT user_id, email, display_name, version, create_ms, update_ms
     FROM users ORDER BY create_ms DESC, user_id DESC LIMIT ?1";
 
-pub(in crate::adapters::sqlite) const OLDER_THAN: &str = "
+pub(super) const OLDER_THAN: &str = "
     SELECT user_id, email, display_name, version, create_ms, update_ms
     FROM users WHERE (create_ms, user_id) < (?2, ?3) ORDER BY create_ms DESC, user_id DESC LIMIT ?1";
 
