@@ -13,6 +13,7 @@ use waybill::contract::{
     operations::v1::{ListDeadLettersRequest, dead_letter_service_client::DeadLetterServiceClient},
     order::v1::Order,
 };
+use waybill_testkit::wait;
 
 use crate::support::{
     client::{Client, order_for, sums, uuid},
@@ -78,6 +79,7 @@ impl Drive {
         let users: Vec<_> = stream::iter(0..USERS).then(register).collect().await;
 
         let placed = self.place_all(&fleet, &users).await;
+        until_mailed(&stack, placed.len()).await;
         let mut by_user: HashMap<&str, Vec<&Order>> = HashMap::new();
         for order in &placed {
             by_user.entry(&order.user_id).or_default().push(order);
@@ -137,6 +139,20 @@ impl Drive {
             tokio::time::sleep(Duration::from_millis(random.u64(..50))).await;
             fleet.kill_one();
         }
+    }
+}
+
+/// Waits until there are this many mails, for as long as they become more.
+async fn until_mailed(stack: &Stack, count: usize) {
+    let mut mailed = stack.mail_files().len();
+    while mailed < count {
+        mailed = wait::until("another mail is written", async || {
+            // A look at that many files takes its time, which the platform is to have.
+            tokio::time::sleep(Duration::from_millis(500)).await;
+            let now = stack.mail_files().len();
+            (now > mailed).then_some(now)
+        })
+        .await;
     }
 }
 

@@ -138,15 +138,19 @@ impl Stack {
 
     /// The mails that were written, as files.
     pub(crate) fn mails(&self) -> Vec<String> {
+        let read = |path| std::fs::read_to_string(path).expect("a mail is text");
+        self.mail_files().into_iter().map(read).collect()
+    }
+
+    /// Where each mail was written.
+    pub(crate) fn mail_files(&self) -> Vec<PathBuf> {
         let Ok(entries) = std::fs::read_dir(self.data_dir().join("mail")) else {
             return Vec::new();
         };
         let is_mail = |path: &PathBuf| path.extension().is_some_and(|e| e == "eml");
-        let read = |path: PathBuf| std::fs::read_to_string(path).expect("a mail is text");
         entries
             .map(|entry| entry.expect("the folder can be read").path())
             .filter(is_mail)
-            .map(read)
             .collect()
     }
 
