@@ -80,11 +80,9 @@ impl MongoOutbox {
         self.indexes.clone()
     }
 
-    /// Documents with an event stored before `before`: the filter that the index serves. To be before a time
-    /// there must be one, which is what the index asks for; a filter that asks for it again is served by
-    /// looking at every order on servers that narrow an index by comparisons alone.
+    /// Documents with an event stored before `before`: the filter that the index serves.
     fn unpublished(before: DateTime) -> Document {
-        doc! {OLDEST: {"$lt": before}}
+        doc! {OLDEST: {"$exists": true, "$lt": before}}
     }
 }
 
