@@ -1,7 +1,8 @@
 //! Mail as files: `{notification id}.eml` in one folder, for a machine without a mail server.
 //!
-//! To have a file on disk takes a flush of the disk, which takes longer than all the rest. So mails that
-//! come while others are being written go together with the next ones, and share the flush.
+//! To have a file on disk takes a flush of the disk for it and one for its folder, which take longer than all
+//! the rest. So mails that come while others are being written go together with the next ones, and share
+//! the folder's.
 
 mod folder;
 
@@ -19,7 +20,7 @@ use crate::{
     ports::mailer::{Error, Mailer},
 };
 
-/// Mails that are written together: as many as share a flush to its benefit. Each holds a file open.
+/// Mails that are written together: as many as are recorded together. Each holds a file open.
 const MAX_TOGETHER: usize = 64;
 
 /// Writes each mail into a file of its own. A mail that is sent again overwrites itself.
