@@ -2,6 +2,8 @@
 
 #[path = "amqp/conformance.rs"]
 mod conformance;
+#[path = "amqp/cut.rs"]
+mod cut;
 #[path = "amqp/fixture.rs"]
 mod fixture;
 #[path = "amqp/limits.rs"]

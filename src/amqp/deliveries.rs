@@ -3,10 +3,10 @@
 use async_trait::async_trait;
 use futures::{FutureExt, StreamExt};
 use lapin::{
-    Acker, Channel, Consumer,
+    Channel, Consumer,
     message::Delivery,
     options::{BasicAckOptions, BasicConsumeOptions, BasicQosOptions},
-    types::FieldTable,
+    types::{DeliveryTag, FieldTable},
 };
 
 use super::{error::unavailable, message};
@@ -18,6 +18,7 @@ use crate::{
 /// One consumer on one channel. Dropping it closes the channel, and with that the broker takes back
 /// what was not acknowledged.
 pub(super) struct AmqpDeliveries {
+    channel: Channel,
     deliveries: Consumer,
     /// Why no more will come, once that is known.
     ended: Option<Error>,
@@ -34,6 +35,7 @@ impl AmqpDeliveries {
         let consuming = channel.basic_consume(queue, server_names_it, options, FieldTable::default());
         Ok(Self {
             deliveries: consuming.await.map_err(unavailable)?,
+            channel,
             ended: None,
         })
     }
@@ -63,27 +65,33 @@ impl Deliveries for AmqpDeliveries {
             && let Some(next) = self.deliveries.next().now_or_never()
             && let Ok(delivery) = self.received(next)
         {
-            let (message, acker) = message::received(delivery);
+            let (message, tag) = message::received(delivery);
             messages.push(message);
-            last = acker;
+            last = tag;
         }
         Ok(Batch {
             messages,
-            acknowledgement: Box::new(UpTo(last)),
+            acknowledgement: Box::new(UpTo {
+                channel: self.channel.clone(),
+                last,
+            }),
         })
     }
 }
 
 /// Acknowledges all that its channel has delivered, up to one message.
-struct UpTo(Acker);
+struct UpTo {
+    channel: Channel,
+    last: DeliveryTag,
+}
 
 #[async_trait]
 impl Acknowledgement for UpTo {
+    /// By the channel: lapin's `Acker` hands its word to a task, and never answers if that has ended because
+    /// the connection broke at this moment (4.12).
     async fn ack(self: Box<Self>) -> Result<(), Error> {
-        match self.0.ack(BasicAckOptions { multiple: true }).await {
-            Ok(true) => Ok(()),
-            Ok(false) => Err(Error::Unavailable("the channel has closed".to_owned())),
-            Err(error) => Err(unavailable(error)),
-        }
+        let options = BasicAckOptions { multiple: true };
+        let acknowledged = self.channel.basic_ack(self.last, options).await;
+        acknowledged.map_err(unavailable)
     }
 }

@@ -4,9 +4,9 @@
 //! a message for one queue does not belong to the message, and is left out.
 
 use lapin::{
-    Acker, BasicProperties,
+    BasicProperties,
     message::Delivery,
-    types::{AMQPValue, FieldTable, ShortString},
+    types::{AMQPValue, DeliveryTag, FieldTable, ShortString},
 };
 
 use crate::{
@@ -27,7 +27,7 @@ const QUEUE_HEADERS: [&str; 2] = ["x-delivery-count", "x-acquired-count"];
 type WithText = fn(BasicProperties, ShortString) -> BasicProperties;
 
 /// Takes a delivery apart.
-pub(super) fn received(delivery: Delivery) -> (Message, Acker) {
+pub(super) fn received(delivery: Delivery) -> (Message, DeliveryTag) {
     let properties = &delivery.properties;
     let owned = |value: &Option<ShortString>| value.as_ref().map(ToString::to_string);
     let mut headers = properties.headers().as_ref().map(headers_in).unwrap_or_default();
@@ -48,7 +48,7 @@ pub(super) fn received(delivery: Delivery) -> (Message, Acker) {
         headers,
         body: delivery.data.into(),
     };
-    (message, delivery.acker)
+    (message, delivery.delivery_tag)
 }
 
 /// The properties and headers under which a message is published.
