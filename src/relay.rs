@@ -15,6 +15,7 @@ use tracing::{debug, warn};
 
 use crate::{
     clock::Clock,
+    gather::gather,
     outbox::{Entry, Key, Outbox},
     publisher::{Destination, Publication, Publisher},
     telemetry::trace,
@@ -27,6 +28,11 @@ pub const BATCH: usize = 256;
 /// Entries that are published and wait to be cleared. With more of them publishing waits: a crash would
 /// repeat them.
 const MAX_CONFIRMED: usize = BATCH;
+
+/// How long confirmed entries are gathered to be cleared, unless there are [`BATCH`] of them before: nobody waits
+/// for that, and at a few hundred events a second a clearing for each would be one of the database's most frequent
+/// writes.
+const GATHER: Duration = Duration::from_millis(50);
 
 /// Entries offered and not yet published. Beyond it the sweep does the work: memory stays bounded
 /// while the broker is slow.
@@ -151,7 +157,7 @@ impl Relay {
     /// Clears what was confirmed, until no more comes.
     async fn clear_confirmed(&self, mut confirmed: mpsc::Receiver<Key>) {
         let mut keys = Vec::with_capacity(BATCH);
-        while confirmed.recv_many(&mut keys, BATCH).await > 0 {
+        while gather(&mut confirmed, &mut keys, BATCH, GATHER).await {
             self.clear(&keys).await;
             keys.clear();
         }
@@ -227,110 +233,4 @@ impl Relay {
 }
 
 #[cfg(test)]
-mod tests {
-    use std::{
-        sync::{
-            Mutex,
-            atomic::{AtomicUsize, Ordering},
-        },
-        time::SystemTime,
-    };
-
-    use async_trait::async_trait;
-
-    use super::*;
-    use crate::{
-        clock::SystemClock, message::Message, outbox::Backlog, publisher, store, topology::MAX_BODY_BYTES,
-    };
-
-    /// An outbox in which clearing takes as long as it is told to.
-    struct Slow {
-        may_clear: Semaphore,
-        cleared: Mutex<Vec<Key>>,
-    }
-
-    #[async_trait]
-    impl Outbox for Slow {
-        async fn pending(&self, _: SystemTime, _: usize) -> store::Result<Vec<Entry>> {
-            Ok(Vec::new())
-        }
-
-        async fn clear(&self, entries: &[Key]) -> store::Result<()> {
-            self.may_clear.acquire().await.unwrap().forget();
-            self.cleared.lock().unwrap().extend_from_slice(entries);
-            Ok(())
-        }
-
-        async fn backlog(&self) -> store::Result<Backlog> {
-            Ok(Backlog::default())
-        }
-
-        async fn try_lead(&self, _: &str, _: SystemTime, _: Duration) -> store::Result<bool> {
-            Ok(false)
-        }
-    }
-
-    /// A broker that takes everything, and counts it.
-    #[derive(Default)]
-    struct Counting(AtomicUsize);
-
-    #[async_trait]
-    impl Publisher for Counting {
-        async fn publish(&self, batch: Vec<Publication>) -> Vec<Result<(), publisher::Error>> {
-            self.0.fetch_add(batch.len(), Ordering::Relaxed);
-            vec![Ok(()); batch.len()]
-        }
-    }
-
-    fn entry(owner: usize, body_bytes: usize) -> Entry {
-        Entry {
-            owner: owner.to_string(),
-            message: Message {
-                body: vec![0; body_bytes].into(),
-                ..Message::default()
-            },
-        }
-    }
-
-    #[tokio::test]
-    async fn entries_that_wait_take_no_more_than_their_room() {
-        let (handle, mut offered) = RelayHandle::new();
-        let entry = entry(0, MAX_BODY_BYTES);
-        handle.offer(vec![entry.clone(); 2 * MAX_OFFERED_BYTES / MAX_BODY_BYTES]);
-        assert_eq!(offered.len(), MAX_OFFERED_BYTES / MAX_BODY_BYTES);
-        drop(offered.recv().await);
-        handle.offer([entry.clone(), entry]);
-        assert_eq!(offered.len(), MAX_OFFERED_BYTES / MAX_BODY_BYTES);
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn what_is_being_cleared_does_not_hold_up_the_next_until_it_is_much() {
-        let outbox = Arc::new(Slow {
-            may_clear: Semaphore::new(0),
-            cleared: Mutex::default(),
-        });
-        let broker = Arc::new(Counting::default());
-        let (relay, handle) = Relay::new(
-            Arc::clone(&outbox) as _,
-            Arc::clone(&broker) as _,
-            Arc::new(SystemClock),
-            "i",
-        );
-        let stop = CancellationToken::new();
-        let running = tokio::spawn(relay.run(stop.clone()));
-
-        let offered: Vec<_> = (0..10 * BATCH).map(|owner| entry(owner, 1)).collect();
-        handle.offer(offered.clone());
-        tokio::time::sleep(Duration::from_mins(1)).await;
-        // What is being cleared, what waits for that, and what waits for room to wait.
-        let published = broker.0.load(Ordering::Relaxed);
-        assert!((BATCH + 1..=3 * BATCH).contains(&published), "{published}");
-        assert_eq!(outbox.cleared.lock().unwrap().len(), 0);
-
-        outbox.may_clear.add_permits(offered.len());
-        tokio::time::sleep(Duration::from_mins(1)).await;
-        assert_eq!(*outbox.cleared.lock().unwrap(), Key::of(&offered));
-        stop.cancel();
-        running.await.unwrap();
-    }
-}
+mod tests;

@@ -14,7 +14,7 @@ use tokio_util::sync::CancellationToken;
 use tracing::warn;
 
 use super::{Attempt, Ending, Stories};
-use crate::{backoff::Backoff, clock::unix_millis, envelope::Envelope};
+use crate::{backoff::Backoff, clock::unix_millis, envelope::Envelope, gather::gather};
 
 /// Attempts that wait to be written: some seconds of a busy platform, a few megabytes.
 const MAX_WAITING: usize = 10_000;
@@ -98,15 +98,9 @@ impl Telling {
     pub async fn run(mut self, stop: CancellationToken) {
         let mut batch = Vec::with_capacity(BATCH);
         loop {
-            let received = stop.run_until_cancelled(self.attempts.recv_many(&mut batch, BATCH));
-            match received.await {
-                Some(0) => return,
-                // Under load a batch is full at once, and as much is written as is told.
-                Some(received) if received < BATCH => {
-                    stop.run_until_cancelled(tokio::time::sleep(GATHER)).await;
-                }
-                Some(_) | None => {}
-            }
+            let gathering = gather(&mut self.attempts, &mut batch, BATCH, GATHER);
+            stop.run_until_cancelled(gathering).await;
+            // Told to stop, it did not wait for what is there.
             while batch.len() < BATCH
                 && let Ok(attempt) = self.attempts.try_recv()
             {
