@@ -4,6 +4,7 @@ use serde_json::{Value, json};
 use waybill_testkit::{
     jaeger::{JaegerServer, Trace},
     tools::without_go,
+    wait,
 };
 
 const PLACING: &str = "5b8efff798038103d269b633813fc60c";
@@ -61,10 +62,14 @@ fn send(jaeger: &JaegerServer) {
         .expect("Jaeger takes the spans");
 }
 
-async fn only(jaeger: &JaegerServer, service: &str, tag: &str, value: &str) -> Trace {
-    let mut traces = jaeger.traces(service, tag, value).await;
-    assert_eq!(traces.len(), 1, "{traces:#?}");
-    traces.remove(0)
+/// The only trace that is found, once it has so many spans: Jaeger takes spans before it stores them.
+async fn only(jaeger: &JaegerServer, service: &str, tag: &str, value: &str, spans: usize) -> Trace {
+    wait::until("the whole trace is found", async || {
+        let mut traces = jaeger.traces(service, tag, value).await;
+        assert!(traces.len() <= 1, "{traces:#?}");
+        traces.pop().filter(|trace| trace.spans.len() == spans)
+    })
+    .await
 }
 
 #[tokio::test]
@@ -77,8 +82,8 @@ async fn traces_are_found_by_an_attribute_and_tell_what_was_sent() {
     send(&jaeger);
 
     let conversation = "messaging.message.conversation_id";
-    let placing = only(&jaeger, "order", conversation, "order \"1\"").await;
-    assert_eq!(placing, only(&jaeger, "order", "items", "2").await);
+    let placing = only(&jaeger, "order", conversation, "order \"1\"", 2).await;
+    assert_eq!(placing, only(&jaeger, "order", "items", "2", 2).await);
     assert_eq!(Some(&placing), jaeger.trace(PLACING).await.as_ref());
     assert_eq!((placing.trace_id.as_str(), placing.spans.len()), (PLACING, 2));
     let place = placing.span("PlaceOrder");
@@ -98,7 +103,7 @@ async fn traces_are_found_by_an_attribute_and_tell_what_was_sent() {
     assert!(placing.children(place).eq([publish]));
     assert!(!publish.status_is_error && publish.links.is_empty());
 
-    let counting = only(&jaeger, "user", conversation, "order \"1\"").await;
+    let counting = only(&jaeger, "user", conversation, "order \"1\"", 1).await;
     let process = counting.span("process");
     assert_eq!((process.kind.as_str(), &process.parent_id), ("consumer", &None));
     assert_eq!(process.links, [(PLACING.to_owned(), publish.span_id.clone())]);
