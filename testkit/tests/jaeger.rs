@@ -1,6 +1,9 @@
 //! The private Jaeger takes spans by OTLP, and tells of them what tests ask for.
 
+use std::sync::LazyLock;
+
 use serde_json::{Value, json};
+use waybill::clock::{Clock, SystemClock, unix_millis};
 use waybill_testkit::{
     jaeger::{JaegerServer, Trace},
     tools::without_go,
@@ -10,8 +13,11 @@ use waybill_testkit::{
 const PLACING: &str = "5b8efff798038103d269b633813fc60c";
 const COUNTING: &str = "5b8efff798038103d269b633813fc60d";
 
-/// Start of every span, in microseconds.
-const START_US: u64 = 1_795_573_516_000_000;
+/// Start of every span, in microseconds: now, since Jaeger looks no further back than two days unless it is told to.
+static START_US: LazyLock<u64> = LazyLock::new(|| {
+    let millis = u64::try_from(unix_millis(SystemClock.now())).expect("it is after 1970");
+    millis * 1_000
+});
 
 /// A span as OTLP has it, in JSON. It takes 3 ms.
 fn span(trace_id: &str, span_id: &str, name: &str, kind: u8, more: Value) -> Value {
@@ -20,8 +26,8 @@ fn span(trace_id: &str, span_id: &str, name: &str, kind: u8, more: Value) -> Val
         "spanId": span_id,
         "name": name,
         "kind": kind,
-        "startTimeUnixNano": format!("{START_US}000"),
-        "endTimeUnixNano": format!("{}000", START_US + 3_000),
+        "startTimeUnixNano": format!("{}000", *START_US),
+        "endTimeUnixNano": format!("{}000", *START_US + 3_000),
     });
     let Value::Object(more) = more else {
         panic!("not an object: {more}")
@@ -96,7 +102,7 @@ async fn traces_are_found_by_an_attribute_and_tell_what_was_sent() {
     assert_eq!(place.resource["service.version"], "0.1.0");
     assert!(place.status_is_error);
     assert_eq!(place.status_description.as_deref(), Some("no such user"));
-    assert_eq!((place.start_us, place.duration_us), (START_US, 3_000));
+    assert_eq!((place.start_us, place.duration_us), (*START_US, 3_000));
     let publish = placing.span("publish");
     assert_eq!(publish.kind, "producer");
     assert_eq!(publish.parent_id.as_ref(), Some(&place.span_id));
