@@ -1,11 +1,13 @@
 //! A server process, and its folder, that end with the test that started them, however that ends.
 
 use std::{
+    collections::BTreeSet,
     fs::File,
     io,
     net::TcpListener,
     path::{Path, PathBuf},
     process::{Child, Command, Stdio},
+    sync::Mutex,
 };
 
 use tempfile::TempDir;
@@ -114,9 +116,24 @@ impl Drop for Folder {
 /// in the time between choosing it and listening on it.
 const PORTS: std::ops::Range<u16> = 20_000..32_000;
 
-/// A TCP port on 127.0.0.1 that nobody listened on just now.
+/// Ports given out, which their servers may not listen on yet.
+static GIVEN: Mutex<BTreeSet<u16>> = Mutex::new(BTreeSet::new());
+
+/// A TCP port on 127.0.0.1 that nobody listened on just now, and that no other test of this process was given.
 pub fn free_port() -> u16 {
+    let mut given = GIVEN.lock().expect("no holder of the lock can panic");
     std::iter::repeat_with(|| fastrand::u16(PORTS))
-        .find(|port| TcpListener::bind(("127.0.0.1", *port)).is_ok())
+        .find(|port| TcpListener::bind(("127.0.0.1", *port)).is_ok() && given.insert(*port))
         .expect("the ports do not end")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_port_is_given_twice() {
+        let ports: BTreeSet<_> = std::iter::repeat_with(free_port).take(1_000).collect();
+        assert_eq!(ports.len(), 1_000);
+    }
 }
