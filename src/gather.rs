@@ -12,12 +12,11 @@ pub(crate) async fn gather<T>(
     max: usize,
     time: Duration,
 ) -> bool {
-    let is_full = |batch: &Vec<T>| batch.len() >= max;
     if receiver.recv_many(batch, max).await == 0 {
         return false;
     }
     let gathering = async {
-        while !is_full(batch) {
+        while batch.len() < max {
             let room = max - batch.len();
             if receiver.recv_many(batch, room).await == 0 {
                 break;

@@ -15,8 +15,8 @@ use crate::{
     topology::Subscription,
 };
 
-/// One consumer on one channel. Dropping it closes the channel, and with that the broker takes back
-/// what was not acknowledged.
+/// One consumer on one channel. Dropping it, and what acknowledges its batches, closes the channel, and with
+/// that the broker takes back what was not acknowledged.
 pub(super) struct AmqpDeliveries {
     channel: Channel,
     deliveries: Consumer,
