@@ -232,8 +232,9 @@ async fn what_was_replayed_is_forgotten_in_time(office: Office) {
         office.clock.advance(HOUR);
         replayed.extend(office.keep(1).await);
         let operation = office.begin(Kind::Replay).await;
-        let _working = office.work_well();
+        let working = office.work_well();
         office.ended(operation).await;
+        working.kill().await;
     }
     // The first is then half an hour too old, and the second has half an hour left.
     office.clock.advance(REPLAYED_RETENTION.saturating_sub(HOUR / 2));

@@ -27,12 +27,12 @@ async fn dies(office: &Office, kind: Kind, calls: usize, last: Last) -> bool {
         () = cut.died() => true,
         _ = office.ended(operation) => false,
     };
-    drop(dying);
+    dying.kill().await;
     office.clock.advance(AFTER_THE_LEASE);
 
     let next = office.work_well();
     let ended = office.ended(operation).await;
-    drop(next);
+    next.kill().await;
     office.clock.advance(AFTER_THE_LEASE);
     let at = format!("{kind:?}, dead at call {calls}, {last:?}");
     assert_eq!((ended.done, ended.refused), (3, 0), "{at}");

@@ -146,8 +146,21 @@ impl Office {
     }
 }
 
-/// A process that works; dropping it kills it.
+/// A process that works; dropping it kills it, some time soon.
 pub(crate) struct Working(JoinHandle<()>);
+
+impl Working {
+    /// Kills it, and waits until it is dead: the clock may then be moved on without its taking a lease
+    /// by the new time.
+    pub(crate) async fn kill(mut self) {
+        self.0.abort();
+        let ended = (&mut self.0).await;
+        assert!(
+            ended.is_err_and(|error| error.is_cancelled()),
+            "it worked until then"
+        );
+    }
+}
 
 impl Drop for Working {
     fn drop(&mut self) {
