@@ -29,7 +29,7 @@ pub mod outbox;
 mod sessions;
 mod stories;
 
-pub use collection::Collection;
+pub use collection::{Collection, all_at_once};
 pub use database::{Client, DEFAULT_PREFIX, Database};
 pub use error::{is_duplicate_key, store_error};
 pub use group_insert::{GroupInsert, Inserted, MAX_GROUP};

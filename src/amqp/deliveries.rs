@@ -20,6 +20,9 @@ use crate::{
 pub(super) struct AmqpDeliveries {
     channel: Channel,
     deliveries: Consumer,
+    /// Messages in one batch: half of what the broker sends ahead, so that the next are there when these are
+    /// handled.
+    most: usize,
     /// Why no more will come, once that is known.
     ended: Option<Error>,
 }
@@ -36,6 +39,7 @@ impl AmqpDeliveries {
         Ok(Self {
             deliveries: consuming.await.map_err(unavailable)?,
             channel,
+            most: usize::from(subscription.prefetch).div_ceil(2),
             ended: None,
         })
     }
@@ -61,7 +65,7 @@ impl Deliveries for AmqpDeliveries {
         let next = self.deliveries.next().await;
         let (first, mut last) = message::received(self.received(next)?);
         let mut messages = vec![first];
-        while messages.len() < max
+        while messages.len() < max.min(self.most)
             && let Some(next) = self.deliveries.next().now_or_never()
             && let Ok(delivery) = self.received(next)
         {

@@ -177,7 +177,7 @@ pub const KEYS: &[Key] = &[
         name: "prefetch",
         default: "256",
         takes: "a number from 1 to 2000",
-        meaning: "Unacknowledged messages at one consumer, and so its largest batch",
+        meaning: "Unacknowledged messages at one consumer, which are handled together; those from RabbitMQ half at a time",
         set: |s, text| value::number(text, 1..=super::MAX_PREFETCH).map(|n| s.prefetch = n),
     },
     Key {

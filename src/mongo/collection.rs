@@ -57,3 +57,9 @@ impl<T: Send + Sync> Deref for Collection<T> {
         &self.driver
     }
 }
+
+/// The size of a batch with which up to so many documents come in one round trip, and the server closes the
+/// cursor at once. Unless told otherwise it sends 101 and waits to be asked for the rest.
+pub fn all_at_once(documents: usize) -> u32 {
+    u32::try_from(documents).map_or(u32::MAX, |n| n.saturating_add(1))
+}

@@ -18,7 +18,7 @@ use tracing::warn;
 use uuid::Uuid;
 
 use super::{
-    Collection, Command, Database, Indexes,
+    Collection, Command, Database, Indexes, all_at_once,
     error::{is_away, is_cut_off, is_transient},
     is_duplicate_key,
     sessions::Sessions,
@@ -188,13 +188,13 @@ impl<E: Send + Sync + 'static> MongoInbox<E> {
     /// rolled back must not stop an event from being handled.)
     async fn unhandled<'a>(&self, entries: Vec<&'a Entry<E>>) -> Result<Vec<&'a Entry<E>>> {
         let keys: Vec<_> = entries.iter().map(|entry| self.key(entry.event_id)).collect();
-        let all_at_once = u32::try_from(keys.len()).map_or(u32::MAX, |n| n.saturating_add(1));
+        let batch_size = all_at_once(keys.len());
         let find = self
             .records
             .find(doc! {"_id": {"$in": keys}})
             .read_concern(ReadConcern::majority())
             .projection(doc! {"_id": 1})
-            .batch_size(all_at_once);
+            .batch_size(batch_size);
         let found = self.records.observe(Command::Find, find).await;
         let records: Vec<Document> = found
             .map_err(store_error)?

@@ -19,7 +19,7 @@ use mongodb::{
 };
 use tracing::error;
 
-use super::{Collection, Command, Indexes, is_duplicate_key, store_error};
+use super::{Collection, Command, Indexes, all_at_once, is_duplicate_key, store_error};
 use crate::{
     clock::{from_unix_millis, unix_millis},
     message::Message,
@@ -99,7 +99,7 @@ impl Outbox for MongoOutbox {
             .projection(doc! {FIELD: 1})
             .sort(doc! {OLDEST: 1})
             .limit(i64::try_from(limit).unwrap_or(i64::MAX))
-            .batch_size(u32::try_from(limit).map_or(u32::MAX, |n| n.saturating_add(1)));
+            .batch_size(all_at_once(limit));
         let found = self.aggregates.observe(Command::Find, find).await;
         let documents: Vec<Document> = found
             .map_err(store_error)?

@@ -165,7 +165,7 @@ impl Receiving {
         let prefetch = meter()
             .u64_gauge("waybill.consumer.prefetch")
             .with_unit("{message}")
-            .with_description("Most messages that a consumer takes at a time.")
+            .with_description("Most messages that a consumer has at a time.")
             .build();
         prefetch.record(subscription.prefetch.into(), &consumer);
         let counter = counter(

@@ -31,9 +31,9 @@ use crate::{
     },
 };
 
-/// Mails that are recorded in one write: enough that the write costs little beside them. While they are
-/// recorded as many are sent, so a crash may repeat twice as many.
-pub const RECORDED_TOGETHER: usize = 64;
+/// Mails that are recorded in one write, and so the most that a crash repeats: a whole batch at the default
+/// prefetch, so that it takes two look-ups and one write.
+pub const RECORDED_TOGETHER: usize = 256;
 
 /// Why the mailer cannot be reached, once that is known: the rest of a batch need not try, or every
 /// mail would wait for a timeout of its own.
@@ -47,7 +47,7 @@ pub struct Notify {
     clock: Arc<dyn Clock>,
     message_id_domain: String,
     /// Sent, and not recorded yet. It outlives a call that could not record, so that the batch does
-    /// not go out again when it is offered again. At most twice [`RECORDED_TOGETHER`]: a call begins by recording.
+    /// not go out again when it is offered again. At most [`RECORDED_TOGETHER`]: a call begins by recording.
     unrecorded: Mutex<Vec<Notification>>,
 }
 
@@ -84,14 +84,12 @@ impl Notify {
         let mut known = self.look_up(notices).await?;
         let mut outcomes = Vec::with_capacity(notices.len());
         for part in notices.chunks(RECORDED_TOGETHER) {
-            // What was sent before this part is recorded meanwhile.
-            let (recorded, told) = tokio::join!(self.record_sent(), self.tell(part, &known));
-            recorded?;
+            let told = self.tell(part, &known).await;
+            self.record_sent().await?;
             let told_now = part.iter().zip(&told).filter(|(_, outcome)| outcome.is_ok());
             known.told.extend(told_now.map(|(n, _)| (n.order_id, n.kind)));
             outcomes.extend(told);
         }
-        self.record_sent().await?;
         Ok(outcomes)
     }
 

@@ -1,16 +1,22 @@
 //! What the MongoDB adapters cost: one command a call, and an index for every query.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use ::mongodb::bson::{Document, doc};
 use waybill::{
     clock::{Clock, SystemClock, from_unix_millis, unix_millis},
     grpc::page::{Cursor, Page},
+    handler::Handler,
     mongo::{Client, Database},
     retention,
+    topology::DEFAULT_PREFETCH,
 };
 use waybill_notification::{
-    adapters::mongo::{MongoContacts, MongoNotifications},
+    adapters::{
+        events::{ContactsHandler, MailHandler},
+        mongo::{MongoContacts, MongoNotifications},
+    },
+    app::notify::{Notify, RECORDED_TOGETHER},
     domain::{
         contact::Contact,
         notification::{Kind, Notification, State},
@@ -22,7 +28,11 @@ use waybill_notification::{
 };
 use waybill_testkit::mongodb::{Commands, Databases, Plan};
 
-use crate::support::events::{EVENT_TIME_MS, id};
+use crate::support::{
+    events::{EVENT_TIME_MS, created, id, registered},
+    memory::MemoryMailer,
+    service::DOMAIN,
+};
 
 /// A database of its own whose commands are written down.
 struct Watched {
@@ -126,6 +136,40 @@ async fn a_batch_of_notifications_is_one_command_and_every_query_has_an_index() 
         let plan = watched.plan().await;
         assert!(plan.is_indexed() && !plan.sorts(), "{plan:?}");
     }
+}
+
+#[tokio::test]
+async fn the_largest_batch_of_mails_is_three_commands() {
+    // What a consumer takes from RabbitMQ at a time.
+    let largest = usize::from(DEFAULT_PREFETCH) / 2;
+    assert!(largest <= RECORDED_TOGETHER);
+    let watched = Watched::new().await;
+    let contacts = Arc::new(MongoContacts::new(&watched.database));
+    let notifications = MongoNotifications::new(&watched.database).keeping(retention::MAX);
+    let indexes = notifications.indexes();
+    let mailer = Arc::new(MemoryMailer::default());
+    let notify = Notify::new(
+        Arc::clone(&contacts) as _,
+        Arc::new(notifications),
+        Arc::clone(&mailer) as _,
+        Arc::new(SystemClock),
+        DOMAIN,
+    );
+    let (contacts, mail) = (ContactsHandler::new(contacts), MailHandler::new(notify));
+    let users: Vec<_> = (0..largest).map(|_| id()).collect();
+    let known: Vec<_> = users
+        .iter()
+        .map(|user| registered(*user, "ada@example.com", "Ada"))
+        .collect();
+    contacts.handle(&known).await.unwrap();
+    indexes.ensure().await.unwrap();
+    watched.commands.reset();
+
+    let batch: Vec<_> = users.iter().map(|user| created(*user, id())).collect();
+    let outcomes = mail.handle(&batch).await.unwrap();
+    assert!(outcomes.iter().all(Result::is_ok), "{outcomes:?}");
+    assert_eq!(watched.commands.names(), ["find", "find", "insert"]);
+    assert_eq!(mailer.tried().len(), largest);
 }
 
 #[tokio::test]

@@ -16,7 +16,7 @@ use waybill::{
     clock::unix_millis,
     message::Message,
     mongo::{
-        Collection, Command, Database, GroupInsert, Indexes, Inserted, MongoOutbox,
+        Collection, Command, Database, GroupInsert, Indexes, Inserted, MongoOutbox, all_at_once,
         bson::{DateTime, Document, doc},
         is_duplicate_key,
         mongodb::IndexModel,
@@ -211,6 +211,7 @@ impl OrderQueries for MongoOrderRepository {
             .find(page(user_id, after))
             .sort(doc! {"create_time": -1, "order_id": -1})
             .limit(i64::try_from(limit).unwrap_or(i64::MAX))
+            .batch_size(all_at_once(limit))
             .projection(without_outbox());
         let found = self.orders.observe(Command::Find, find).await;
         let documents: Vec<OrderDocument> = found
@@ -223,11 +224,13 @@ impl OrderQueries for MongoOrderRepository {
     }
 
     async fn versions(&self, order_ids: &[Uuid]) -> Result<Vec<(Uuid, i64)>> {
+        let batch_size = all_at_once(order_ids.len());
         let order_ids: Vec<String> = order_ids.iter().map(Uuid::to_string).collect();
         let versions = self.orders.clone_with_type::<VersionDocument>();
         let find = versions
             .find(doc! {"order_id": {"$in": order_ids}})
-            .projection(doc! {"_id": 0, "order_id": 1, "version": 1});
+            .projection(doc! {"_id": 0, "order_id": 1, "version": 1})
+            .batch_size(batch_size);
         let found = self.orders.observe(Command::Find, find).await;
         let documents: Vec<VersionDocument> = found
             .map_err(store_error)?

@@ -9,7 +9,7 @@ use mongodb::{
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 use waybill::{
-    mongo::{Collection, Command, Database, store_error},
+    mongo::{Collection, Command, Database, all_at_once, store_error},
     store::{Error, Result},
 };
 
@@ -78,7 +78,10 @@ impl Contacts for MongoContacts {
     }
 
     async fn find(&self, user_ids: &[Uuid]) -> Result<Vec<Contact>> {
-        let find = self.contacts.find(doc! {"_id": {"$in": texts(user_ids)}});
+        let find = self
+            .contacts
+            .find(doc! {"_id": {"$in": texts(user_ids)}})
+            .batch_size(all_at_once(user_ids.len()));
         let found = self.contacts.observe(Command::Find, find).await;
         let documents: Vec<_> = found
             .map_err(store_error)?

@@ -15,7 +15,7 @@ use uuid::Uuid;
 use waybill::{
     clock::{from_unix_millis, unix_millis},
     grpc::page::Page,
-    mongo::{Collection, Command, Database, Indexes, store_error},
+    mongo::{Collection, Command, Database, Indexes, all_at_once, store_error},
     retention::Retention,
     store::{Error, Result},
 };
@@ -117,7 +117,11 @@ impl Notifications for MongoNotifications {
 
     async fn about(&self, order_ids: &[Uuid]) -> Result<Vec<Notification>> {
         let filter = doc! {"order_id": {"$in": texts(order_ids)}};
-        let find = self.notifications.find(filter);
+        // One of each kind.
+        let find = self
+            .notifications
+            .find(filter)
+            .batch_size(all_at_once(2 * order_ids.len()));
         let found = self.notifications.observe(Command::Find, find).await;
         let documents: Vec<_> = found
             .map_err(store_error)?
@@ -157,7 +161,8 @@ impl Notifications for MongoNotifications {
             .notifications
             .find(query)
             .sort(doc! {"create_time": -1, "_id": -1})
-            .limit(i64::try_from(page.size + 1).unwrap_or(i64::MAX));
+            .limit(i64::try_from(page.size + 1).unwrap_or(i64::MAX))
+            .batch_size(all_at_once(page.size + 1));
         let found = self.notifications.observe(Command::Find, find).await;
         let documents: Vec<_> = found
             .map_err(store_error)?

@@ -49,23 +49,17 @@ impl Contacts for MemoryContacts {
     }
 }
 
-/// Notifications in memory, which can be told to take no records, or to be slow at it.
+/// Notifications in memory, which can be told to take no records.
 #[derive(Debug, Default)]
 pub(crate) struct MemoryNotifications {
     records: Mutex<Vec<Notification>>,
     read_only: AtomicBool,
-    writing: tokio::sync::Mutex<()>,
 }
 
 impl MemoryNotifications {
     /// Whether records are refused from now on, as by a database that lost its primary.
     pub(crate) fn set_read_only(&self, read_only: bool) {
         self.read_only.store(read_only, Ordering::SeqCst);
-    }
-
-    /// Records wait as long as the answer lives.
-    pub(crate) async fn hold_up(&self) -> tokio::sync::MutexGuard<'_, ()> {
-        self.writing.lock().await
     }
 
     /// Everything recorded, in the order in which it was.
@@ -80,7 +74,6 @@ impl Notifications for MemoryNotifications {
         if self.read_only.load(Ordering::SeqCst) {
             return Err(Error::Unavailable("no primary".into()));
         }
-        let _writing = self.writing.lock().await;
         let mut records = self.records.lock().unwrap();
         for new in notifications {
             let is_known =
