@@ -6,7 +6,7 @@ use tokio::{sync::mpsc, time::timeout};
 
 /// Waits for the first item, then takes what comes within `time` of it, until `batch` holds `max`. `false` when
 /// none came because there are no senders any more. Cancelled, it has lost nothing: all it took is in `batch`.
-pub(crate) async fn gather<T>(
+pub async fn gather<T>(
     receiver: &mut mpsc::Receiver<T>,
     batch: &mut Vec<T>,
     max: usize,

@@ -33,7 +33,7 @@ pub mod topology;
 pub mod backoff;
 pub mod clock;
 pub mod config;
-mod gather;
+pub mod gather;
 pub mod grpc;
 pub mod health;
 pub mod host;

@@ -74,7 +74,7 @@ impl Subscription {
         self
     }
 
-    /// Takes at most `prefetch` messages at a time.
+    /// Has at most `prefetch` messages at a time.
     #[must_use]
     pub fn prefetching(mut self, prefetch: u16) -> Self {
         self.prefetch = prefetch;

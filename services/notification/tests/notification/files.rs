@@ -2,7 +2,9 @@
 
 use std::{fs, path::Path, sync::Arc};
 
+use waybill::embedded::rusqlite::Connection;
 use waybill_notification::adapters::mail::FileMailer;
+use waybill_testkit::wait;
 
 use crate::support::{
     events::{created, id, registered},
@@ -46,10 +48,57 @@ async fn a_mail_is_one_file_and_a_repeat_writes_the_same_bytes() {
 
 #[tokio::test]
 async fn a_folder_that_is_gone_is_a_transient_failure() {
-    let folder = tempfile::tempdir().unwrap();
-    let service = service(folder.path());
+    let home = tempfile::tempdir().unwrap();
+    let folder = home.path().join("mail");
+    let service = service(&folder);
     let event = created(service.user("ada@example.com").await, id());
-    folder.close().unwrap();
+    fs::remove_dir(&folder).unwrap();
     assert_eq!(service.mail(&[event]).await, ["MAIL_UNAVAILABLE"]);
     assert_eq!(service.recorded(), []);
+}
+
+/// What a power failure may leave: mails that were promised, and whose files never got to the disk.
+#[test]
+fn what_is_left_in_the_spool_gets_its_file_and_leaves_it() {
+    const MAILS: usize = 200;
+    let home = tempfile::tempdir().unwrap();
+    let folder = home.path().join("mail");
+    let runtime = || tokio::runtime::Runtime::new().unwrap();
+    runtime().block_on(async { drop(service(&folder)) });
+    let spool = Connection::open(home.path().join("mail.db")).unwrap();
+    let left = (0..MAILS).map(|n| format!("{n}.eml"));
+    for name in left.clone() {
+        let keep = "INSERT INTO mail (name, bytes) VALUES (?1, CAST(?1 || x'0a' AS BLOB))";
+        spool.execute(keep, [name]).unwrap();
+    }
+
+    runtime().block_on(async {
+        let _service = service(&folder);
+        wait::until("the spool is empty", async || {
+            let left = spool.query_row("SELECT count(*) FROM mail", [], |row| row.get::<_, i64>(0));
+            (left.unwrap() == 0).then_some(())
+        })
+        .await;
+    });
+    for name in left {
+        let file = fs::read_to_string(folder.join(&name)).unwrap();
+        assert_eq!(file, format!("{name}\n"));
+    }
+    assert_eq!(names(&folder).len(), MAILS);
+}
+
+#[tokio::test]
+async fn a_mail_leaves_the_spool_when_its_file_is_on_disk() {
+    let home = tempfile::tempdir().unwrap();
+    let folder = home.path().join("mail");
+    let service = service(&folder);
+    let event = created(service.user("ada@example.com").await, id());
+    assert_eq!(service.mail(&[event]).await, [""]);
+    let spool = Connection::open(home.path().join("mail.db")).unwrap();
+    wait::until("the spool is empty", async || {
+        let left = spool.query_row("SELECT count(*) FROM mail", [], |row| row.get::<_, i64>(0));
+        (left.unwrap() == 0).then_some(())
+    })
+    .await;
+    assert_eq!(names(&folder).len(), 1);
 }
