@@ -119,6 +119,7 @@ async fn main() {
             }
         }
     }
+    platform::clear_away();
     let machine = Machine::here(group).await;
     let cores = f64::from(u32::try_from(machine.cores).expect("they can be counted"));
     let goals = group.goals(&results, cores);

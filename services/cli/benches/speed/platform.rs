@@ -1,7 +1,10 @@
 //! The platform under measurement: a process for each service on RabbitMQ and MongoDB, or one for all on
 //! files. It starts with nothing in it and leaves nothing behind.
 
-use std::time::{Duration, Instant};
+use std::{
+    sync::Mutex,
+    time::{Duration, Instant},
+};
 
 use futures::{StreamExt, future::join_all, stream};
 use waybill::contract::{Event, user::v1::UserRegistered};
@@ -30,6 +33,16 @@ const REGISTERING: usize = 32;
 /// nearly through, is what the end is known by.
 const LOOK: Duration = Duration::from_millis(100);
 const CLOSE_LOOK: Duration = Duration::from_millis(10);
+
+/// Embedded platforms that have ended, with their files. ext4 looks for the inode of a new file past those that were
+/// freed in the last minutes (`recently_deleted` in its source), so that tens of thousands of mails that are
+/// deleted make those of the next measurement dearer.
+static ENDED: Mutex<Vec<Stack>> = Mutex::new(Vec::new());
+
+/// Deletes the files of platforms that have ended.
+pub(crate) fn clear_away() {
+    ENDED.lock().expect("no holder of the lock can panic").clear();
+}
 
 pub(crate) struct Platform {
     // Dropped before what they stand on.
@@ -93,11 +106,14 @@ impl Platform {
         }
     }
 
-    /// Ends all processes, and forgets what they stored.
+    /// Ends all processes, and forgets what they stored, or leaves that to [`clear_away`].
     pub(crate) async fn end(self) {
         drop(self.processes);
         if self.stack.virtual_host.is_some() {
             databases::forget(self.stack.database()).await;
+        } else {
+            let mut ended = ENDED.lock().expect("no holder of the lock can panic");
+            ended.push(self.stack);
         }
     }
 
