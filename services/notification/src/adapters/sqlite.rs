@@ -1,10 +1,12 @@
-//! The ports on one SQLite file.
+//! The ports on one SQLite file, and the spool of mails on another.
 
 mod contacts;
 mod notifications;
+mod spool;
 
 pub use contacts::SqliteContacts;
 pub use notifications::SqliteNotifications;
+pub(crate) use spool::{Ids, SpooledFile, SqliteSpool};
 
 /// The schema, as steps that are run once each; steps are only added.
 pub const MIGRATIONS: &[&str] = &[

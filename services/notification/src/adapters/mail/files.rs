@@ -7,7 +7,6 @@
 
 mod folder;
 mod postman;
-mod spool;
 
 use std::{io, path::PathBuf, sync::Arc, time::Duration};
 
@@ -20,12 +19,12 @@ use tokio::{
 use waybill::{gather::gather, store};
 
 use self::{
-    folder::{Folder, NewFile},
+    folder::Folder,
     postman::{MAX_UNSETTLED, Postman},
-    spool::Spool,
 };
 use super::compose::compose;
 use crate::{
+    adapters::sqlite::{SpooledFile, SqliteSpool},
     app::notify::RECORDED_TOGETHER,
     domain::mail::Mail,
     ports::mailer::{Error, Mailer},
@@ -52,7 +51,7 @@ pub struct FileMailer {
 /// A mail to be written, and who waits for its answer.
 #[derive(Debug)]
 struct Waiting {
-    file: NewFile,
+    file: SpooledFile,
     answer: oneshot::Sender<Result<(), store::Error>>,
 }
 
@@ -60,7 +59,7 @@ impl FileMailer {
     /// Writes into the folder at `path`, which is made if need be, and keeps the spool in a file beside it, of the
     /// same name with `.db`. Must be called inside a tokio runtime.
     pub fn new(path: PathBuf, from: Mailbox) -> store::Result<Self> {
-        let spool = Spool::open(&path.with_extension("db"))?;
+        let spool = SqliteSpool::open(&path.with_extension("db"))?;
         let failed = {
             let path = path.display().to_string();
             move |e: io::Error| store::Error::Failed(format!("mail folder {path}: {e}"))
@@ -71,7 +70,7 @@ impl FileMailer {
         Ok(Self { from, waiting })
     }
 
-    async fn write(&self, file: NewFile) -> Result<(), store::Error> {
+    async fn write(&self, file: SpooledFile) -> Result<(), store::Error> {
         let gone = || store::Error::Unavailable("nobody writes any more".to_owned());
         let (answer, answered) = oneshot::channel();
         let waiting = Waiting { file, answer };
@@ -88,7 +87,7 @@ impl Mailer for FileMailer {
 
     /// When this returns `Ok`, the mail is on disk, and has its file.
     async fn send(&self, mail: &Mail) -> Result<(), Error> {
-        let file = NewFile {
+        let file = SpooledFile {
             name: format!("{}.eml", mail.notification_id),
             bytes: compose(&self.from, mail)?.formatted(),
         };

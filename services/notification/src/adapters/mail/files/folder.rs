@@ -6,6 +6,8 @@ use std::{
     path::PathBuf,
 };
 
+use crate::adapters::sqlite::SpooledFile;
+
 /// A folder to write into.
 #[derive(Debug)]
 pub(super) struct Folder {
@@ -13,13 +15,6 @@ pub(super) struct Folder {
     /// Open since before anything was written: what the file system then fails to write is told to those who
     /// had it open (syncfs(2)).
     handle: File,
-}
-
-/// A file to be written.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct NewFile {
-    pub(super) name: String,
-    pub(super) bytes: Vec<u8>,
 }
 
 impl Folder {
@@ -32,7 +27,7 @@ impl Folder {
 
     /// Writes a file. Nobody sees half of it under its name, for it is written beside and then renamed. It is on
     /// disk after the next [`sync`](Self::sync).
-    pub(super) fn write(&self, file: &NewFile) -> io::Result<()> {
+    pub(super) fn write(&self, file: &SpooledFile) -> io::Result<()> {
         let beside = self.path.join(format!(".{}.part", file.name));
         let mut part = File::create(&beside)?;
         part.write_all(&file.bytes)?;
@@ -69,7 +64,7 @@ mod tests {
             let name = "1.eml".to_owned();
             let bytes = bytes.to_vec();
             folder
-                .write(&NewFile {
+                .write(&SpooledFile {
                     name,
                     bytes: bytes.clone(),
                 })

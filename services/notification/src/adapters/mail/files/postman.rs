@@ -6,10 +6,8 @@ use tokio::{sync::mpsc, task::spawn_blocking};
 use tracing::warn;
 use waybill::{backoff::Backoff, gather::gather, store};
 
-use super::{
-    folder::{Folder, NewFile},
-    spool::{Ids, Spool},
-};
+use super::folder::Folder;
+use crate::adapters::sqlite::{Ids, SpooledFile, SqliteSpool};
 
 /// Groups of mails that wait to be settled, and as many again while those before are: with
 /// [`MAX_TOGETHER`](super::MAX_TOGETHER) in each the spool holds some 130,000 mails at most. A power
@@ -27,14 +25,14 @@ const BATCH: usize = 64;
 #[derive(Debug, Clone)]
 pub(super) struct Postman {
     pub(super) folder: Arc<Folder>,
-    pub(super) spool: Spool,
+    pub(super) spool: SqliteSpool,
 }
 
 impl Postman {
     /// Writes mails: one answer each. What is answered with `Ok` is on disk, and has its file.
     pub(super) async fn write(
         &self,
-        mails: Vec<NewFile>,
+        mails: Vec<SpooledFile>,
         written: &mpsc::Sender<Ids>,
     ) -> Vec<Result<(), store::Error>> {
         let count = mails.len();
@@ -50,10 +48,10 @@ impl Postman {
     /// Both at once: a file without a promise does no harm, for the same mail has the same file.
     async fn try_to_write(
         &self,
-        mails: Vec<NewFile>,
+        mails: Vec<SpooledFile>,
         written: &mpsc::Sender<Ids>,
     ) -> store::Result<Vec<io::Result<()>>> {
-        let mails: Arc<[NewFile]> = mails.into();
+        let mails: Arc<[SpooledFile]> = mails.into();
         let files = Arc::clone(&mails);
         let write = move |folder: &Folder| files.iter().map(|mail| folder.write(mail)).collect();
         let (kept, results) = tokio::join!(self.spool.keep(mails), self.in_folder(write));
@@ -140,9 +138,9 @@ mod tests {
 
     use super::*;
 
-    fn mails(names: &[&str]) -> Vec<NewFile> {
+    fn mails(names: &[&str]) -> Vec<SpooledFile> {
         let bytes = b"text".to_vec();
-        let mail = |name: &&str| NewFile {
+        let mail = |name: &&str| SpooledFile {
             name: (*name).to_owned(),
             bytes: bytes.clone(),
         };
@@ -152,7 +150,7 @@ mod tests {
     fn postman(home: &std::path::Path) -> Postman {
         Postman {
             folder: Arc::new(Folder::open(home.join("mail")).unwrap()),
-            spool: Spool::open(&home.join("mail.db")).unwrap(),
+            spool: SqliteSpool::open(&home.join("mail.db")).unwrap(),
         }
     }
 

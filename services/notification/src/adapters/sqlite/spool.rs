@@ -10,8 +10,6 @@ use waybill::{
     store::Result,
 };
 
-use super::folder::NewFile;
-
 const MIGRATIONS: &[&str] = &["
     CREATE TABLE mail (
         -- Never given twice, so that whoever forgets a mail forgets no later one.
@@ -23,27 +21,34 @@ const MIGRATIONS: &[&str] = &["
 
 const KEEP: &str = "INSERT INTO mail (name, bytes) VALUES (?1, ?2)";
 
-const KEPT: &str = "SELECT min(id), max(id) FROM mail";
+const KEPT: &str = "SELECT (SELECT min(id) FROM mail), (SELECT max(id) FROM mail)";
 
 const READ: &str = "SELECT id, name, bytes FROM mail WHERE id BETWEEN ?1 AND ?2 ORDER BY id LIMIT ?3";
 
 const FORGET: &str = "DELETE FROM mail WHERE id BETWEEN ?1 AND ?2";
 
+/// A mail as a file.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct SpooledFile {
+    pub(crate) name: String,
+    pub(crate) bytes: Vec<u8>,
+}
+
 /// Ids of mails that were kept together. Nobody else's is among them, for one process writes at a time.
-pub(super) type Ids = RangeInclusive<i64>;
+pub(crate) type Ids = RangeInclusive<i64>;
 
 /// A database of mails. Several processes may use it.
 #[derive(Debug, Clone)]
-pub(super) struct Spool(Database);
+pub(crate) struct SqliteSpool(Database);
 
-impl Spool {
+impl SqliteSpool {
     /// The spool in the file at `path`, which is made if need be.
-    pub(super) fn open(path: &Path) -> Result<Self> {
+    pub(crate) fn open(path: &Path) -> Result<Self> {
         Database::open(path, MIGRATIONS).map(Self)
     }
 
     /// Keeps mails, at least one. When this returns `Ok`, they are on disk.
-    pub(super) async fn keep(&self, mails: Arc<[NewFile]>) -> Result<Ids> {
+    pub(crate) async fn keep(&self, mails: Arc<[SpooledFile]>) -> Result<Ids> {
         let keep = move |connection: &rusqlite::Connection| {
             let mut statement = connection.prepare_cached(KEEP)?;
             let mut ids = Vec::with_capacity(mails.len());
@@ -57,7 +62,7 @@ impl Spool {
     }
 
     /// The ids between which all mails stand that are kept. Empty when there are none.
-    pub(super) async fn kept(&self) -> Result<Ids> {
+    pub(crate) async fn kept(&self) -> Result<Ids> {
         let range = |row: &Row<'_>| Ok((row.get(0)?, row.get(1)?));
         let kept = self.0.read(move |c| c.prepare_cached(KEPT)?.query_row([], range));
         let (first, last): (Option<i64>, Option<i64>) = kept.await?;
@@ -65,12 +70,12 @@ impl Spool {
     }
 
     /// The first mails of these, `limit` at most, with their ids.
-    pub(super) async fn read(&self, ids: &Ids, limit: usize) -> Result<Vec<(i64, NewFile)>> {
+    pub(crate) async fn read(&self, ids: &Ids, limit: usize) -> Result<Vec<(i64, SpooledFile)>> {
         let limit = i64::try_from(limit).unwrap_or(i64::MAX);
         let parameters = [*ids.start(), *ids.end(), limit];
         let mail = |row: &Row<'_>| {
             let (name, bytes) = (row.get(1)?, row.get(2)?);
-            Ok((row.get(0)?, NewFile { name, bytes }))
+            Ok((row.get(0)?, SpooledFile { name, bytes }))
         };
         self.0
             .read(move |c| c.prepare_cached(READ)?.query_map(parameters, mail)?.collect())
@@ -78,7 +83,7 @@ impl Spool {
     }
 
     /// Forgets mails. A power failure may bring them back.
-    pub(super) async fn forget(&self, groups: &[Ids]) -> Result<()> {
+    pub(crate) async fn forget(&self, groups: &[Ids]) -> Result<()> {
         let groups = groups.to_vec();
         let forget = move |connection: &rusqlite::Connection| {
             let mut statement = connection.prepare_cached(FORGET)?;
@@ -95,8 +100,8 @@ impl Spool {
 mod tests {
     use super::*;
 
-    fn mail(name: &str) -> NewFile {
-        NewFile {
+    fn mail(name: &str) -> SpooledFile {
+        SpooledFile {
             name: name.to_owned(),
             bytes: b"text".to_vec(),
         }
@@ -105,7 +110,7 @@ mod tests {
     #[tokio::test]
     async fn what_is_kept_is_read_in_parts_until_it_is_forgotten_and_no_id_comes_again() {
         let folder = tempfile::tempdir().unwrap();
-        let spool = Spool::open(&folder.path().join("mail.db")).unwrap();
+        let spool = SqliteSpool::open(&folder.path().join("mail.db")).unwrap();
         assert!(spool.kept().await.unwrap().is_empty());
 
         let first = spool
