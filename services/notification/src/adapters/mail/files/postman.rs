@@ -60,10 +60,14 @@ impl Postman {
         results
     }
 
-    /// Settles what was written, until nobody writes any more.
+    /// Settles what was written, until nobody writes any more. What is written last stays in the spool.
     pub(super) async fn settle_written(self, mut written: mpsc::Receiver<Ids>) {
         let mut groups = Vec::new();
         while gather(&mut written, &mut groups, MAX_UNSETTLED, SETTLE_INTERVAL).await {
+            // A stop is not held up by the file system: the next process finds them in the spool.
+            if written.is_closed() {
+                break;
+            }
             self.settle(&groups, true).await;
             groups.clear();
         }
