@@ -32,8 +32,8 @@ pub const MAX_BODY_BYTES: usize = 1024 * 1024;
 /// dead letter: RabbitMQ 4's default, set explicitly because 3.x has none.
 pub const DELIVERY_LIMIT: u32 = 20;
 
-/// Unacknowledged messages at a consumer, and so its largest batch. Quorum queues cap it at 2,000
-/// and gain little above 300.
+/// Unacknowledged messages at a consumer, and its largest batch, which from RabbitMQ is half of them. Quorum
+/// queues cap it at 2,000 and gain little above 300.
 pub const DEFAULT_PREFETCH: u16 = 256;
 
 /// One consumer's queue: what it is called, what it receives, and how it deals with failure.

@@ -1,5 +1,5 @@
 //! The platform under measurement: a process for each service on RabbitMQ and MongoDB, or one for all on
-//! files. It starts with nothing in it and leaves nothing behind.
+//! files. It starts with nothing in it and leaves nothing behind once everything has been measured.
 
 use std::{
     sync::Mutex,

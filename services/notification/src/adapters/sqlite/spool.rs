@@ -98,6 +98,8 @@ impl SqliteSpool {
 
 #[cfg(test)]
 mod tests {
+    use waybill_testkit::sqlite::Watched;
+
     use super::*;
 
     fn mail(name: &str) -> SpooledFile {
@@ -110,7 +112,9 @@ mod tests {
     #[tokio::test]
     async fn what_is_kept_is_read_in_parts_until_it_is_forgotten_and_no_id_comes_again() {
         let folder = tempfile::tempdir().unwrap();
-        let spool = SqliteSpool::open(&folder.path().join("mail.db")).unwrap();
+        let path = folder.path().join("mail.db");
+        let _every_statement_has_an_index = Watched::new(&path);
+        let spool = SqliteSpool::open(&path).unwrap();
         assert!(spool.kept().await.unwrap().is_empty());
 
         let first = spool
