@@ -24,6 +24,7 @@ use crate::{
     failure::{Failure, FailureClass, Outcome},
     handler::Handler,
     message::Message,
+    pace::Pace,
     publisher::{self, Destination, Publication, Publisher},
     story::{Ending, Teller},
     telemetry::{
@@ -130,12 +131,21 @@ impl Consumer {
         stop: &CancellationToken,
     ) -> Result<(), broker::Error> {
         let max = usize::from(self.subscription.prefetch);
-        while let Some(batch) = stop.run_until_cancelled(deliveries.next(max)).await {
-            if !self.work(batch?, stop).await? {
-                break;
+        let mut pace = Pace::default();
+        loop {
+            let next = async {
+                pace.next_round().await;
+                deliveries.next(max).await
+            };
+            let Some(batch) = stop.run_until_cancelled(next).await else {
+                return Ok(());
+            };
+            let batch = batch?;
+            pace.begins(batch.messages.len(), max);
+            if !self.work(batch, stop).await? {
+                return Ok(());
             }
         }
-        Ok(())
     }
 
     /// Handles one batch and acknowledges it. `false` when told to stop before it could be handled.

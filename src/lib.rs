@@ -37,6 +37,7 @@ pub mod gather;
 pub mod grpc;
 pub mod health;
 pub mod host;
+pub mod pace;
 pub mod platform;
 pub mod service;
 pub mod shutdown;

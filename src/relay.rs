@@ -17,6 +17,7 @@ use crate::{
     clock::Clock,
     gather::gather,
     outbox::{Entry, Key, Outbox},
+    pace::Pace,
     publisher::{Destination, Publication, Publisher},
     telemetry::trace,
 };
@@ -29,10 +30,14 @@ pub const BATCH: usize = 256;
 /// repeat them.
 const MAX_CONFIRMED: usize = BATCH;
 
-/// How long confirmed entries are gathered to be cleared, unless there are [`BATCH`] of them before: nobody waits
+/// How long confirmed entries are gathered to be cleared, unless there are [`ENOUGH`] of them before: nobody waits
 /// for that, and at a few hundred events a second a clearing for each would be one of the database's most frequent
 /// writes.
 const GATHER: Duration = Duration::from_millis(50);
+
+/// Entries that are cleared without waiting for more. Fewer cost the database more each; more would keep it busy
+/// for longer, and a write that somebody does wait for stands behind them.
+const ENOUGH: usize = BATCH / 2;
 
 /// Entries offered and not yet published. Beyond it the sweep does the work: memory stays bounded
 /// while the broker is slow.
@@ -133,12 +138,15 @@ impl Relay {
         stop: &CancellationToken,
     ) {
         let mut batch = Vec::with_capacity(BATCH);
+        let mut pace = Pace::default();
         loop {
+            stop.run_until_cancelled(pace.next_round()).await;
             tokio::select! {
                 biased;
                 received = offered.recv_many(&mut batch, BATCH) => if received == 0 { return },
                 () = stop.cancelled() => return,
             }
+            pace.begins(batch.len(), BATCH);
             let entries = batch.drain(..).map(|offered| offered.entry).collect();
             let confirmed = self.publish(entries).await;
             if confirmed.is_empty() && stop.is_cancelled() {
@@ -157,7 +165,12 @@ impl Relay {
     /// Clears what was confirmed, until no more comes.
     async fn clear_confirmed(&self, mut confirmed: mpsc::Receiver<Key>) {
         let mut keys = Vec::with_capacity(BATCH);
-        while gather(&mut confirmed, &mut keys, BATCH, GATHER).await {
+        while gather(&mut confirmed, &mut keys, ENOUGH, GATHER).await {
+            while keys.len() < BATCH
+                && let Ok(key) = confirmed.try_recv()
+            {
+                keys.push(key);
+            }
             self.clear(&keys).await;
             keys.clear();
         }

@@ -1,16 +1,11 @@
-use std::{
-    sync::{
-        Mutex,
-        atomic::{AtomicUsize, Ordering},
-    },
-    time::SystemTime,
-};
+use std::{sync::Mutex, time::SystemTime};
 
 use async_trait::async_trait;
 
 use super::*;
 use crate::{
-    clock::SystemClock, message::Message, outbox::Backlog, publisher, store, topology::MAX_BODY_BYTES,
+    clock::SystemClock, message::Message, outbox::Backlog, pace::ROUND, publisher, store,
+    topology::MAX_BODY_BYTES,
 };
 
 /// An outbox in which clearing takes as long as it is told to.
@@ -41,14 +36,14 @@ impl Outbox for Slow {
     }
 }
 
-/// A broker that takes everything, and counts it.
+/// A broker that takes everything, and counts how much at a time.
 #[derive(Default)]
-struct Counting(AtomicUsize);
+struct Counting(Mutex<Vec<usize>>);
 
 #[async_trait]
 impl Publisher for Counting {
     async fn publish(&self, batch: Vec<Publication>) -> Vec<Result<(), publisher::Error>> {
-        self.0.fetch_add(batch.len(), Ordering::Relaxed);
+        self.0.lock().unwrap().push(batch.len());
         vec![Ok(()); batch.len()]
     }
 }
@@ -114,6 +109,11 @@ impl Running {
         Key::of(&entries)
     }
 
+    /// How many events each call of the broker had.
+    fn published(&self) -> Vec<usize> {
+        self.broker.0.lock().unwrap().clone()
+    }
+
     fn cleared(&self) -> Vec<Vec<Key>> {
         self.outbox.cleared.lock().unwrap().clone()
     }
@@ -130,7 +130,7 @@ async fn what_is_being_cleared_does_not_hold_up_the_next_until_it_is_much() {
     let offered = running.offer(10 * BATCH);
     tokio::time::sleep(Duration::from_mins(1)).await;
     // What is being cleared, what waits for that, and what waits for room to wait.
-    let published = running.broker.0.load(Ordering::Relaxed);
+    let published = running.published().iter().sum::<usize>();
     assert!((BATCH + 1..=3 * BATCH).contains(&published), "{published}");
     assert_eq!(running.cleared().len(), 0);
 
@@ -149,6 +149,41 @@ async fn what_is_published_one_by_one_is_cleared_together() {
     assert_eq!(running.cleared().len(), 0);
     tokio::time::sleep(GATHER).await;
     assert_eq!(running.cleared(), [[first.clone(), first].concat()]);
+    running.stop().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_first_is_published_at_once_and_what_trickles_in_after_it_together() {
+    let running = Running::start(usize::MAX >> 3);
+    for _ in 0..10 {
+        running.offer(1);
+        tokio::time::sleep(ROUND / 20).await;
+    }
+    assert_eq!(running.published(), [1]);
+    tokio::time::sleep(ROUND).await;
+    assert_eq!(running.published(), [1, 9]);
+    running.stop().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_waits_for_its_round_is_published_when_it_stops() {
+    let running = Running::start(usize::MAX >> 3);
+    running.offer(1);
+    tokio::time::sleep(ROUND / 20).await;
+    running.offer(1);
+    let broker = Arc::clone(&running.broker);
+    running.stop().await;
+    assert_eq!(*broker.0.lock().unwrap(), [1, 1]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn enough_are_cleared_at_once() {
+    let running = Running::start(usize::MAX >> 3);
+    for (offered, cleared) in [(ENOUGH - 1, 0), (1, 1)] {
+        running.offer(offered);
+        tokio::time::sleep(GATHER / 2).await;
+        assert_eq!(running.cleared().len(), cleared);
+    }
     running.stop().await;
 }
 
