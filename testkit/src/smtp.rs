@@ -30,6 +30,8 @@ pub struct Behaviour {
     pub tls: Option<Tls>,
     /// The user and the password that it insists on.
     pub login: Option<(String, String)>,
+    /// Whether it says that it takes commands before it has answered those before, as most servers do.
+    pub pipelining: bool,
     /// After how many seconds it hangs up on a client that says nothing.
     pub patience: f64,
 }
@@ -49,6 +51,7 @@ impl Default for Behaviour {
         Self {
             tls: None,
             login: None,
+            pipelining: true,
             patience: 300.0,
         }
     }

@@ -51,8 +51,9 @@ def read(envelope):
 
 
 class Handler:
-    def __init__(self, folder):
+    def __init__(self, folder, pipelining):
         self.folder = folder
+        self.pipelining = pipelining
         have = [int(name.split(".")[0]) for name in os.listdir(folder) if name.endswith(".json")]
         self.numbers = itertools.count(max(have, default=0) + 1)
         self.made = 0
@@ -70,6 +71,11 @@ class Handler:
     def disconnected(self, connection):
         self.open.discard(connection)
         self.count()
+
+    async def handle_EHLO(self, server, session, envelope, hostname, responses):
+        session.host_name = hostname
+        # It reads line by line whatever has come, and so it does what it does not say.
+        return [responses[0], "250-PIPELINING"] + responses[1:] if self.pipelining else responses
 
     async def handle_RCPT(self, server, session, envelope, address, options):
         refusal = REFUSALS.get(address.split("@")[0])
@@ -131,7 +137,7 @@ async def main(folder, port, behaviour):
     if behaviour["login"]:
         check = checks(behaviour["login"])
         options |= {"authenticator": check, "auth_required": True, "auth_require_tls": False}
-    handler = Handler(folder)
+    handler = Handler(folder, behaviour["pipelining"])
     server = await listen(lambda: CountedSMTP(handler, **options), port, context)
     write(folder, "port", str(server.sockets[0].getsockname()[1]))
     await server.serve_forever()

@@ -34,6 +34,7 @@ async fn talk(mut connection: TcpStream) -> std::io::Result<()> {
                 while lines.next_line().await?.is_some_and(|line| line != ".") {}
                 b"250 taken\r\n"
             }
+            "EHLO" => b"250-here\r\n250 PIPELINING\r\n",
             "QUIT" => b"221 bye\r\n",
             _ => b"250 ok\r\n",
         };

@@ -98,14 +98,20 @@ async fn five_deliveries_are_one_mail() {
 
 #[tokio::test]
 async fn a_large_batch_goes_out_whole() {
-    let server = SmtpServer::start().await;
-    let service = service(&server);
-    let user = service.user("ada@example.com").await;
-    let batch: Vec<_> = (0..100).map(|_| created(user, id())).collect();
-    assert_eq!(service.mail(&batch).await, [""; 100]);
-    assert_eq!((server.received().len(), service.recorded().len()), (100, 100));
-    let connections = server.connections();
-    assert!((1..=MAX_CONNECTIONS).contains(&connections), "{connections}");
+    for pipelining in [true, false] {
+        let behaviour = Behaviour {
+            pipelining,
+            ..Behaviour::default()
+        };
+        let server = SmtpServer::behaving(behaviour).await;
+        let service = service(&server);
+        let user = service.user("ada@example.com").await;
+        let batch: Vec<_> = (0..100).map(|_| created(user, id())).collect();
+        assert_eq!(service.mail(&batch).await, [""; 100]);
+        assert_eq!((server.received().len(), service.recorded().len()), (100, 100));
+        let connections = server.connections();
+        assert!((1..=MAX_CONNECTIONS).contains(&connections), "{connections}");
+    }
 }
 
 #[tokio::test]
@@ -131,45 +137,51 @@ async fn a_connection_that_the_server_closed_is_replaced_without_a_failed_mail()
 
 #[tokio::test]
 async fn refusals_tell_codes_and_no_address() {
-    let server = SmtpServer::start().await;
-    let service = service(&server);
-    let busy = service.user("tempfail@example.com").await;
-    let rejected = service.user("reject@example.com").await;
-    let invalid = service.user("no address").await;
-    let batch = [
-        created(busy, id()),
-        created(rejected, id()),
-        created(invalid, id()),
-    ];
-    let outcomes = service.try_mail(&batch).await.unwrap();
-    let failures: Vec<_> = outcomes.into_iter().map(Result::unwrap_err).collect();
-    let told: Vec<_> = failures.iter().map(|f| (f.class, f.to_string())).collect();
-    let rejected = "MAIL_REJECTED: mail was rejected: ";
-    assert_eq!(
-        told,
-        [
-            (
-                FailureClass::Transient,
-                "MAIL_NOT_ACCEPTED: mail was not accepted: the server replied 451".to_owned()
-            ),
-            (
-                FailureClass::Permanent,
-                format!("{rejected}the server replied 550")
-            ),
-            (
-                FailureClass::Permanent,
-                format!("{rejected}the recipient's address is not valid")
-            ),
-        ]
-    );
-    assert_eq!((server.received().len(), service.recorded().len()), (0, 0));
+    for pipelining in [true, false] {
+        let behaviour = Behaviour {
+            pipelining,
+            ..Behaviour::default()
+        };
+        let server = SmtpServer::behaving(behaviour).await;
+        let service = service(&server);
+        let busy = service.user("tempfail@example.com").await;
+        let rejected = service.user("reject@example.com").await;
+        let invalid = service.user("no address").await;
+        let batch = [
+            created(busy, id()),
+            created(rejected, id()),
+            created(invalid, id()),
+        ];
+        let outcomes = service.try_mail(&batch).await.unwrap();
+        let failures: Vec<_> = outcomes.into_iter().map(Result::unwrap_err).collect();
+        let told: Vec<_> = failures.iter().map(|f| (f.class, f.to_string())).collect();
+        let rejected = "MAIL_REJECTED: mail was rejected: ";
+        assert_eq!(
+            told,
+            [
+                (
+                    FailureClass::Transient,
+                    "MAIL_NOT_ACCEPTED: mail was not accepted: the server replied 451".to_owned()
+                ),
+                (
+                    FailureClass::Permanent,
+                    format!("{rejected}the server replied 550")
+                ),
+                (
+                    FailureClass::Permanent,
+                    format!("{rejected}the recipient's address is not valid")
+                ),
+            ]
+        );
+        assert_eq!((server.received().len(), service.recorded().len()), (0, 0));
 
-    // A refusal passes: the next attempt goes to where the user is reached by then.
-    service
-        .contacts(&[contact_changed(busy, "ada@example.com", "Ada", 2)])
-        .await;
-    assert_eq!(service.mail(&batch[..1]).await, [""]);
-    assert_eq!(server.received().len(), 1);
+        // A refusal passes: the next attempt goes to where the user is reached by then.
+        service
+            .contacts(&[contact_changed(busy, "ada@example.com", "Ada", 2)])
+            .await;
+        assert_eq!(service.mail(&batch[..1]).await, [""]);
+        assert_eq!(server.received().len(), 1);
+    }
 }
 
 #[tokio::test]

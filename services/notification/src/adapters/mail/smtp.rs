@@ -1,10 +1,11 @@
 //! Mail over SMTP.
 
 mod connections;
-mod dialogue;
+mod gathered;
 #[cfg(test)]
 mod peer;
 mod server;
+mod session;
 mod stream;
 mod trouble;
 

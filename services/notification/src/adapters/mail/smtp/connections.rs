@@ -3,16 +3,11 @@
 use std::time::{Duration, Instant};
 
 use deadpool::managed::{Manager, Metrics, Object, Pool, PoolError, QueueMode, RecycleError, RecycleResult};
-use lettre::{address::Envelope, transport::smtp::client::AsyncSmtpConnection};
+use lettre::address::Envelope;
 use tokio::time::{sleep, timeout};
 use tokio_util::task::AbortOnDropHandle;
 
-use super::{
-    MAX_CONNECTIONS,
-    dialogue::{announce, hand_over, reset},
-    server::Server,
-    trouble::{Trouble, in_time},
-};
+use super::{MAX_CONNECTIONS, server::Server, session::Session, trouble::Trouble};
 
 /// How long a connection may take to prove that it stands. A new one takes less.
 const PROBE_TIMEOUT: Duration = Duration::from_secs(2);
@@ -44,7 +39,7 @@ struct Dialler {
 struct Place(Option<Idle>);
 
 struct Idle {
-    connection: AsyncSmtpConnection,
+    session: Session,
     since: Instant,
 }
 
@@ -69,21 +64,21 @@ impl Connections {
     pub(super) async fn send(&self, envelope: &Envelope, message: &[u8]) -> Result<(), Trouble> {
         let mut place = self.pool.get().await.map_err(trouble)?;
         let is_used = Object::metrics(&place).recycle_count > 0;
-        let mut connection = place.vacate().expect("a place is filled when it is lent");
-        let mut sent = announce(&mut connection, envelope, message).await;
+        let mut session = place.vacate().expect("a place is filled when it is lent");
+        let mut sent = session.announce(envelope, message).await;
         if is_used && sent.as_ref().is_err_and(Trouble::is_hang_up) {
-            connection = self.pool.manager().dial().await?;
-            sent = announce(&mut connection, envelope, message).await;
+            session = self.pool.manager().dial().await?;
+            sent = session.announce(envelope, message).await;
         }
         if sent.is_ok() {
-            sent = hand_over(&mut connection, envelope, message).await;
+            sent = session.hand_over(message).await;
         }
         let is_usable = match &sent {
             Ok(()) => true,
-            Err(trouble) => trouble.is_refusal() && reset(&mut connection).await.is_ok(),
+            Err(trouble) => trouble.is_refusal() && session.reset().await,
         };
         if is_usable {
-            place.fill(connection);
+            place.fill(session);
         }
         sent
     }
@@ -91,19 +86,19 @@ impl Connections {
 
 impl Dialler {
     /// A new connection. Boxed: making one, TLS and all, takes far more room than sending over one.
-    async fn dial(&self) -> Result<AsyncSmtpConnection, Trouble> {
+    async fn dial(&self) -> Result<Session, Trouble> {
         Box::pin(self.server.connect()).await
     }
 }
 
 impl Place {
-    fn fill(&mut self, connection: AsyncSmtpConnection) {
+    fn fill(&mut self, session: Session) {
         let since = Instant::now();
-        self.0 = Some(Idle { connection, since });
+        self.0 = Some(Idle { session, since });
     }
 
-    fn vacate(&mut self) -> Option<AsyncSmtpConnection> {
-        self.0.take().map(|idle| idle.connection)
+    fn vacate(&mut self) -> Option<Session> {
+        self.0.take().map(|idle| idle.session)
     }
 
     fn is_idle_for(&self, time: Duration) -> bool {
@@ -123,14 +118,14 @@ impl Manager for Dialler {
 
     async fn recycle(&self, place: &mut Place, _: &Metrics) -> RecycleResult<Trouble> {
         let is_fresh = !place.is_idle_for(self.unused.without_asking);
-        let mut connection = place.vacate().ok_or(RecycleError::message("it was given up"))?;
+        let mut session = place.vacate().ok_or(RecycleError::message("it was given up"))?;
         let mut stands = is_fresh;
         if !stands {
-            let probe = timeout(PROBE_TIMEOUT, connection.test_connected());
+            let probe = timeout(PROBE_TIMEOUT, session.stands());
             stands = probe.await.unwrap_or(false);
         }
         if stands {
-            place.fill(connection);
+            place.fill(session);
             Ok(())
         } else {
             Err(RecycleError::message("it does not stand any more"))
@@ -151,9 +146,8 @@ async fn close_idle(pool: Pool<Dialler>, at_most: Duration) {
     loop {
         sleep(at_most / 4).await;
         let closed = pool.retain(|place, _| !place.is_idle_for(at_most)).removed;
-        for mut connection in closed.into_iter().filter_map(|mut place| place.vacate()) {
-            // It is closed, whatever the server says to the goodbye.
-            let _ = in_time(connection.quit()).await;
+        for session in closed.into_iter().filter_map(|mut place| place.vacate()) {
+            session.quit().await;
         }
     }
 }
@@ -193,7 +187,7 @@ mod tests {
         send(&connections).await.unwrap();
         send(&connections).await.unwrap();
         let mail = ["1 MAIL", "1 RCPT", "1 DATA", "1 ."];
-        assert_eq!(peer.heard(), [&["1 EHLO"][..], &mail, &mail].concat());
+        assert_eq!(peer.heard(), [&["1 EHLO", "1 EHLO"][..], &mail, &mail].concat());
     }
 
     #[tokio::test]
@@ -277,7 +271,7 @@ mod tests {
         let connections = Connections::new(peer.server(), LONG);
         assert!(send(&connections).await.unwrap_err().is_refusal());
         send(&connections).await.unwrap();
-        assert_eq!(peer.heard()[1..5], ["1 MAIL", "1 RCPT", "1 RSET", "1 MAIL"]);
+        assert_eq!(peer.heard()[2..6], ["1 MAIL", "1 RCPT", "1 RSET", "1 MAIL"]);
         assert_eq!(mails(&peer), ["1"]);
     }
 
@@ -322,7 +316,7 @@ mod tests {
         );
         send(&connections).await.unwrap();
         peer.hears("1 (closed)").await;
-        assert_eq!(peer.heard()[4..], ["1 .", "1 QUIT", "1 (closed)"]);
+        assert_eq!(peer.heard()[5..], ["1 .", "1 QUIT", "1 (closed)"]);
         send(&connections).await.unwrap();
         assert_eq!(mails(&peer), ["1", "2"]);
     }

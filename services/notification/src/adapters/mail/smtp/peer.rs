@@ -14,13 +14,16 @@ use super::server::Server;
 pub(super) enum Does {
     /// Go on, as a server that takes mail.
     Take,
-    /// Reply this.
+    /// Reply this; more replies may follow, each on a line of its own.
     Reply(&'static str),
     /// Reply nothing, and listen on.
     Nothing,
     /// Close the connection.
     HangUp,
 }
+
+/// What it replies to DATA, if it takes the message.
+const GO_ON: &str = "354 go on";
 
 /// What it was told: the number of the connection, from 1, and the line or, of a message, its end.
 type Heard = Vec<(usize, String)>;
@@ -90,15 +93,16 @@ async fn talk(
         if is_message && line != "." {
             continue;
         }
-        is_message = line == "DATA";
+        is_message = false;
         heard.lock().unwrap().push((number, line.clone()));
         let reply = match script(number, &line) {
-            Does::Take if is_message => "354 go on",
+            Does::Take if line == "DATA" => GO_ON,
             Does::Take => "250 ok",
             Does::Reply(reply) => reply,
             Does::Nothing => continue,
             Does::HangUp => return Ok(()),
         };
+        is_message = reply.ends_with(GO_ON);
         writing.write_all(format!("{reply}\r\n").as_bytes()).await?;
     }
     Ok(())

@@ -13,6 +13,8 @@ use tokio_rustls::rustls::ClientConfig;
 use url::Url;
 
 use super::{
+    gathered::Gathered,
+    session::Session,
     stream::{self, Encrypted},
     trouble::{Trouble, in_time},
 };
@@ -72,14 +74,15 @@ impl Server {
         })
     }
 
-    /// A connection over which mail can be sent.
-    pub(super) async fn connect(&self) -> Result<AsyncSmtpConnection, Trouble> {
+    /// A new session in which mail can be sent.
+    pub(super) async fn connect(&self) -> Result<Session, Trouble> {
         let stream = stream::connect(&self.host, self.port).await?;
         let stream: Box<dyn AsyncTokioStream> = match &self.security {
             Security::Wrapped(config) => {
-                Box::new(Encrypted::over(stream, &self.host, Arc::clone(config)).await?)
+                let encrypted = Encrypted::over(stream, &self.host, Arc::clone(config)).await?;
+                Box::new(Gathered::new(encrypted))
             }
-            _ => Box::new(stream),
+            _ => Box::new(Gathered::new(stream)),
         };
         let name = &self.hello_name;
         let mut connection = in_time(AsyncSmtpConnection::connect_with_transport(stream, name)).await?;
@@ -93,7 +96,7 @@ impl Server {
         if let Some(credentials) = &self.credentials {
             in_time(connection.auth(DEFAULT_MECHANISMS, credentials)).await?;
         }
-        Ok(connection)
+        Session::over(connection, name).await
     }
 }
 
@@ -220,7 +223,7 @@ mod tests {
 
             let trusted = |server: Server| server.trusting(peer.certificate());
             let connection = trusted(login(right)).connect().await;
-            assert!(connection.unwrap().test_connected().await, "{tls:?}");
+            assert!(connection.unwrap().stands().await, "{tls:?}");
 
             let trouble = trusted(login("eve:wrong")).connect().await.err().unwrap();
             let expected = Error::NotAccepted("the server replied 535".to_owned());
