@@ -30,6 +30,7 @@ mod payload;
 mod platform;
 mod plot;
 mod proxy;
+mod quota;
 mod report;
 mod scenarios;
 mod servers;

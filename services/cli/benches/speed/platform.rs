@@ -11,7 +11,7 @@ use waybill::contract::{Event, user::v1::UserRegistered};
 use waybill_testkit::wait::PATIENCE;
 
 use crate::{
-    client::Client, floors::databases, measure::Watched, metrics::Metrics, process::Process,
+    client::Client, floors::databases, measure::Watched, metrics::Metrics, process::Process, quota::Quota,
     servers::Servers, stack::Stack,
 };
 
@@ -47,6 +47,7 @@ pub(crate) fn clear_away() {
 pub(crate) struct Platform {
     // Dropped before what they stand on.
     processes: Vec<(&'static str, Process)>,
+    quotas: Vec<Quota>,
     pub(crate) stack: Stack,
 }
 
@@ -72,6 +73,7 @@ impl Platform {
         Self {
             stack: stack.with("WAYBILL_LOG_FILTER", "warn"),
             processes: Vec::new(),
+            quotas: Vec::new(),
         }
     }
 
@@ -96,6 +98,13 @@ impl Platform {
             ready.push((name, process.ready().await));
         }
         self.processes = ready;
+        self
+    }
+
+    /// Gives each process so many percent of one processor from now on.
+    pub(crate) fn limited_to(mut self, percent: u32) -> Self {
+        let pids = self.processes.iter().map(|(_, process)| process.pid());
+        self.quotas = pids.map(|pid| Quota::of(percent, pid)).collect();
         self
     }
 

@@ -37,11 +37,14 @@ const FLOORS: [(&str, &str); 10] = [
 ];
 
 /// What calls are made, in words.
-const CALLS: [(&str, &str); 12] = [
+const CALLS: [(&str, &str); 15] = [
     ("placement_1", "place, 1 in flight"),
     ("placement_32", "place, 32 in flight"),
     ("placement_256", "place, 256 in flight"),
     ("placement_300", "place, 300 a second"),
+    ("alone_32", "place, 32 in flight, without consumers"),
+    ("alone_256", "place, 256 in flight, without consumers"),
+    ("alone_300", "place, 300 a second, without consumers"),
     ("get", "get, 32 in flight"),
     ("list", "list, 32 in flight"),
     ("embedded_placement_1", "embedded: place, 1 in flight"),

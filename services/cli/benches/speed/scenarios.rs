@@ -11,15 +11,18 @@ mod reading;
 pub(crate) mod stored;
 mod wire;
 
-use self::calls::Kind;
+use self::calls::{Kind, Pace};
 use crate::{platform::Platform, servers::Servers, sizes::Sizes, statistics::Sample, stores::Stores};
 
 /// The scenarios, by name.
-pub(crate) const NAMES: [&str; 16] = [
+pub(crate) const NAMES: [&str; 19] = [
     "placement_1",
     "placement_32",
     "placement_256",
     "placement_300",
+    "alone_32",
+    "alone_256",
+    "alone_300",
     "end_to_end",
     "backlog",
     "get",
@@ -35,10 +38,14 @@ pub(crate) const NAMES: [&str; 16] = [
 ];
 
 /// Those that say how it grows.
-pub(crate) const GROWTH: [&str; 11] = [
+pub(crate) const GROWTH: [&str; 15] = [
     "instances_1",
     "instances_2",
     "instances_4",
+    "limited_1",
+    "limited_2",
+    "limited_4",
+    "limited_8",
     "stored_get",
     "stored_list",
     "stored_place",
@@ -70,6 +77,18 @@ pub(crate) async fn run(name: &'static str, setting: Setting<'_>) -> Vec<(&'stat
     }
     if let Some((instances, _)) = instances::COUNTS.iter().find(|(_, known)| *known == name) {
         return vec![(name, instances::measure(setting, *instances).await)];
+    }
+    if let Some((instances, _)) = instances::LIMITED.iter().find(|(_, known)| *known == name) {
+        return vec![(name, instances::measure_limited(setting, *instances).await)];
+    }
+    let alone = match name {
+        "alone_32" => Some(Pace::InFlight(32)),
+        "alone_256" => Some(Pace::InFlight(256)),
+        "alone_300" => Some(Pace::ASecond(placement::RATE)),
+        _ => None,
+    };
+    if let Some(pace) = alone {
+        return vec![(name, placement::alone(setting, pace).await)];
     }
     match name {
         "backlog" => return backlog::measure(setting).await,

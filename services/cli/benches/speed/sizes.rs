@@ -17,6 +17,8 @@ pub(crate) struct Sizes {
     pub(crate) users: usize,
     /// Orders whose way is followed to its end.
     pub(crate) end_to_end: usize,
+    /// The same for each instance that has only a small share of a processor.
+    pub(crate) limited: usize,
     /// Events that wait for a consumer.
     pub(crate) backlog: usize,
     /// Orders that are there when orders are read.
@@ -41,6 +43,7 @@ impl Sizes {
             messages: 100_000,
             users: 1_000,
             end_to_end: 30_000,
+            limited: 4_000,
             backlog: 200_000,
             stored: 10_000,
             on_the_wire: 2_000,
@@ -60,6 +63,7 @@ impl Sizes {
             messages: full.messages / 10,
             users: full.users / 10,
             end_to_end: full.end_to_end / 10,
+            limited: full.limited / 10,
             backlog: full.backlog / 10,
             stored: full.stored / 10,
             on_the_wire: full.on_the_wire / 10,

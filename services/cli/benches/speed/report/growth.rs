@@ -5,7 +5,7 @@ use crate::{
     goals::Goal,
     platform::SERVICES,
     scenarios::{
-        instances::{COUNTS, WORK},
+        instances::{COUNTS, LIMIT_PERCENT, LIMITED, WORK},
         stored::CALLS,
     },
     statistics::Results,
@@ -16,6 +16,7 @@ pub(crate) fn tables(results: &Results, goals: &[Goal]) -> String {
     let tables = [
         super::reached(goals),
         instances(results),
+        limited(results),
         evenness(results),
         stored(results),
         filled(results),
@@ -23,7 +24,21 @@ pub(crate) fn tables(results: &Results, goals: &[Goal]) -> String {
     tables.concat().trim_end().to_owned()
 }
 
+fn limited(results: &Results) -> String {
+    processor_time("More small instances", &LIMITED, results).noting(&format!(
+        "As above, but each instance may use {LIMIT_PERCENT} % of one processor and no more, as if it had a machine \
+         of its own that is so small.",
+    ))
+}
+
 fn instances(results: &Results) -> String {
+    processor_time("More instances", &COUNTS, results).noting(
+        "Orders end to end on RabbitMQ and MongoDB, 256 in flight, spread over all instances of the order service.",
+    )
+}
+
+/// What so many instances do, and what that takes of everybody.
+fn processor_time(title: &str, counts: &[(usize, &'static str)], results: &Results) -> Table {
     let columns = [
         "instances of each service",
         "placed a second",
@@ -34,8 +49,8 @@ fn instances(results: &Results) -> String {
         "driver",
         "cores in use",
     ];
-    let mut table = Table::new("More instances", &columns);
-    for (instances, name) in COUNTS {
+    let mut table = Table::new(title, &columns);
+    for (instances, name) in counts {
         let of = |value: &str| results.spread(name, value).map(spread);
         let services = SERVICES.map(|service| results.median(name, &format!("cpu_us.{service}")));
         let services: Option<f64> = services.into_iter().sum();
@@ -52,9 +67,7 @@ fn instances(results: &Results) -> String {
             ],
         );
     }
-    table.noting(
-        "Orders end to end on RabbitMQ and MongoDB, 256 in flight, spread over all instances of the order service.",
-    )
+    table
 }
 
 fn evenness(results: &Results) -> String {

@@ -26,11 +26,19 @@ pub(crate) struct Calls {
     pub(crate) kind: Kind,
     /// For these users in turn.
     pub(crate) users: Vec<String>,
-    /// Calls under way at a time.
-    pub(crate) in_flight: usize,
+    pub(crate) pace: Pace,
     pub(crate) times: Times,
     /// Whose processor time is told, beside the client's own.
     pub(crate) watched: Watched,
+}
+
+/// How calls follow each other.
+#[derive(Debug, Clone, Copy, Serialize, Deserialize)]
+pub(crate) enum Pace {
+    /// That many are under way at a time.
+    InFlight(usize),
+    /// That many are made a second.
+    ASecond(u32),
 }
 
 /// What is asked for.
@@ -64,7 +72,10 @@ impl Calls {
             async move { caller.call(self.kind).await }
         };
         let watched = self.watched.and("driver", std::process::id());
-        pace::closed(self.in_flight, 1, self.times, &watched, call).await
+        match self.pace {
+            Pace::InFlight(calls) => pace::closed(calls, 1, self.times, &watched, call).await,
+            Pace::ASecond(rate) => pace::open(rate, self.times, &watched, call).await,
+        }
     }
 }
 

@@ -4,6 +4,7 @@ use super::{Setting, end_to_end};
 use crate::{
     metrics::Metrics,
     platform::{Platform, STATISTICS},
+    sizes::Sizes,
     statistics::{Sample, count},
 };
 
@@ -11,6 +12,17 @@ use waybill::contract::{Event, order::v1::OrderCreated};
 
 /// How many of each service, and what that is called.
 pub(crate) const COUNTS: [(usize, &str); 3] = [(1, "instances_1"), (2, "instances_2"), (4, "instances_4")];
+
+/// The same with instances that may use only [`LIMIT_PERCENT`] of a processor each.
+pub(crate) const LIMITED: [(usize, &str); 4] = [
+    (1, "limited_1"),
+    (2, "limited_2"),
+    (4, "limited_4"),
+    (8, "limited_8"),
+];
+
+/// So little that it takes several instances to fill a machine of two processors.
+pub(crate) const LIMIT_PERCENT: u32 = 4;
 
 /// A kind of work that instances of one service share.
 #[derive(Clone, Copy)]
@@ -52,8 +64,27 @@ pub(crate) const WORK: [Work; 4] = [
     },
 ];
 
+/// On as much of the machine as they take.
 pub(super) async fn measure(setting: Setting<'_>, instances: usize) -> Sample {
     let platform = Platform::split(setting.servers, instances).await;
+    shared(platform, setting).await
+}
+
+/// On a small share of a processor each.
+pub(super) async fn measure_limited(setting: Setting<'_>, instances: usize) -> Sample {
+    let platform = Platform::split(setting.servers, instances).await;
+    let sizes = Sizes {
+        end_to_end: setting.sizes.limited * instances,
+        ..*setting.sizes
+    };
+    let setting = Setting {
+        sizes: &sizes,
+        ..setting
+    };
+    shared(platform.limited_to(LIMIT_PERCENT), setting).await
+}
+
+async fn shared(platform: Platform, setting: Setting<'_>) -> Sample {
     let mut sample = end_to_end::measure(&platform, setting).await;
     for work in WORK {
         let told = platform.metrics(work.service).await;

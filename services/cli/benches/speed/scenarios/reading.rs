@@ -3,7 +3,7 @@
 use waybill::contract::order::v1::OrderCreated;
 
 use super::{
-    calls::{Calls, Kind},
+    calls::{Calls, Kind, Pace},
     orders::{Orders, Placed},
 };
 use crate::{
@@ -24,7 +24,7 @@ pub(super) async fn measure(platform: &Platform, sizes: &Sizes, kind: Kind) -> S
         url: platform.process("order").grpc.clone(),
         kind,
         users,
-        in_flight: IN_FLIGHT,
+        pace: Pace::InFlight(IN_FLIGHT),
         times: sizes.times,
         watched: Watched::default(),
     };

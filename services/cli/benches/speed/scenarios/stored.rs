@@ -5,7 +5,7 @@ use waybill_testkit::wait;
 
 use super::{
     Setting,
-    calls::{Calls, Kind},
+    calls::{Calls, Kind, Pace},
 };
 use crate::{
     child::{self, Role},
@@ -92,7 +92,7 @@ async fn call(kind: Kind, store: &Store, setting: Setting<'_>, watched: Watched)
         url: store.platform.process("order").grpc.clone(),
         kind,
         users,
-        in_flight: IN_FLIGHT,
+        pace: Pace::InFlight(IN_FLIGHT),
         times: setting.sizes.stored_times,
         watched,
     };
