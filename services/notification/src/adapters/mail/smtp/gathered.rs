@@ -13,7 +13,8 @@ use bytes::{Buf, BytesMut};
 use lettre::transport::smtp::client::AsyncTokioStream;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
-/// Bytes that are gathered at most. It holds any mail of ours; what is larger goes out in parts.
+/// Bytes from which on they are sent before anybody waits for an answer. Any mail of ours is less; of what is
+/// larger, twice as many are held at most.
 const MOST: usize = 64 * 1024;
 
 /// Sends what was written to it when it is read from.
