@@ -20,6 +20,14 @@ fn service(server: &SmtpServer) -> TestService {
     TestService::new(Arc::new(mailer))
 }
 
+async fn server(pipelining: bool) -> SmtpServer {
+    let behaviour = Behaviour {
+        pipelining,
+        ..Behaviour::default()
+    };
+    SmtpServer::behaving(behaviour).await
+}
+
 #[tokio::test]
 async fn a_mail_program_reads_both_parts_and_every_header() {
     let server = SmtpServer::start().await;
@@ -99,11 +107,7 @@ async fn five_deliveries_are_one_mail() {
 #[tokio::test]
 async fn a_large_batch_goes_out_whole() {
     for pipelining in [true, false] {
-        let behaviour = Behaviour {
-            pipelining,
-            ..Behaviour::default()
-        };
-        let server = SmtpServer::behaving(behaviour).await;
+        let server = server(pipelining).await;
         let service = service(&server);
         let user = service.user("ada@example.com").await;
         let batch: Vec<_> = (0..100).map(|_| created(user, id())).collect();
@@ -138,11 +142,7 @@ async fn a_connection_that_the_server_closed_is_replaced_without_a_failed_mail()
 #[tokio::test]
 async fn refusals_tell_codes_and_no_address() {
     for pipelining in [true, false] {
-        let behaviour = Behaviour {
-            pipelining,
-            ..Behaviour::default()
-        };
-        let server = SmtpServer::behaving(behaviour).await;
+        let server = server(pipelining).await;
         let service = service(&server);
         let busy = service.user("tempfail@example.com").await;
         let rejected = service.user("reject@example.com").await;
