@@ -288,3 +288,6 @@ impl Consumer {
         Ok(true)
     }
 }
+
+#[cfg(test)]
+mod tests;
