@@ -28,6 +28,11 @@ pub(crate) struct Sizes {
     /// Orders that are few, and orders that are many.
     pub(crate) few: usize,
     pub(crate) many: usize,
+    /// Documents that a database server has written before: as many as its log of operations keeps, which from then
+    /// on removes an entry for each new one.
+    pub(crate) history: usize,
+    /// How long a store is left alone once it is filled: databases write out once a minute what has changed.
+    pub(crate) settling: Duration,
     /// How long calls are made where so many are stored: not for long, since what is placed stays.
     pub(crate) stored_times: Times,
     /// Events that a relay has to find: so few that they are stored before it looks for them.
@@ -49,6 +54,8 @@ impl Sizes {
             on_the_wire: 2_000,
             few: 10_000,
             many: 5_000_000,
+            history: 100_000,
+            settling: Duration::from_mins(1),
             stored_times: times(1_000, 3_000),
             left_behind: 5_000,
         }
@@ -69,6 +76,8 @@ impl Sizes {
             on_the_wire: full.on_the_wire / 10,
             few: full.few / 10,
             many: full.few,
+            history: full.history / 10,
+            settling: full.settling / 10,
             stored_times: times(100, 300),
             left_behind: full.left_behind / 10,
         }

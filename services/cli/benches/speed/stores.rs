@@ -4,7 +4,7 @@
 use std::{sync::Arc, time::Instant};
 
 use futures::{StreamExt, future::join_all, stream};
-use tokio::{process::Command, sync::OnceCell};
+use tokio::{process::Command, sync::OnceCell, time::sleep};
 use waybill::{
     embedded::{self, SqliteOutbox},
     mongo,
@@ -57,10 +57,10 @@ pub(crate) struct Pair {
 
 impl Pair {
     async fn filled(sizes: &Sizes, is_real: bool) -> Self {
-        Self {
-            few: Store::filled(is_real, sizes.few).await,
-            many: Store::filled(is_real, sizes.many).await,
-        }
+        let few = Store::filled(is_real, sizes.few, sizes.history).await;
+        let many = Store::filled(is_real, sizes.many, sizes.history).await;
+        sleep(sizes.settling).await;
+        Self { few, many }
     }
 }
 
@@ -82,13 +82,16 @@ pub(crate) struct Store {
 }
 
 impl Store {
-    async fn filled(is_real: bool, orders: usize) -> Self {
+    async fn filled(is_real: bool, orders: usize, history: usize) -> Self {
         // On a database server of its own: there are servers that keep all indexes in one tree.
         let stack = if is_real {
             Stack::real_with_own_database().await
         } else {
             Stack::embedded()
         };
+        if stack.virtual_host.is_some() {
+            databases::age(stack.database(), history).await;
+        }
         let mut platform = Platform::on(stack);
         // The service makes the schema. It finds nothing to publish, for all that is stored is published.
         platform.start("order");

@@ -2,14 +2,13 @@
 //! order service's own repository leaves once their events are published, but a few times sooner.
 
 use mongodb::{
-    Client, Collection,
+    Collection,
     bson::{self, Bson, Document},
-    options::ClientOptions,
 };
 use waybill::{mongo::outbox::FIELD, outbox::Entry};
 use waybill_order::adapters::mongo::placement;
 
-use crate::payload::Payload;
+use crate::{floors::databases, payload::Payload};
 
 /// The collection of orders.
 pub(crate) struct Bulk(Collection<Document>);
@@ -17,9 +16,7 @@ pub(crate) struct Bulk(Collection<Document>);
 impl Bulk {
     /// That of the order service on the databases under a URL.
     pub(crate) async fn under(url: &str) -> Self {
-        let options = ClientOptions::parse(url).await.expect("it is a URL");
-        let prefix = options.default_database.clone().expect("the URL names one");
-        let client = Client::with_options(options).expect("the options are good");
+        let (client, prefix) = databases::client(url).await;
         let database = client.database(&format!("{prefix}_{}", waybill_order::NAME));
         Self(database.collection("orders"))
     }
