@@ -15,8 +15,8 @@
 //! before it writes, which costs nothing once they are there.
 //!
 //! **Topology.** Outboxes work on any MongoDB, a sharded one included. Inboxes need transactions, so
-//! a replica set; one node is enough for one. A bulk write over several collections, as effects
-//! use, came with MongoDB 8. An inbox ends sessions of its own user, which needs no privilege.
+//! a replica set; one node is enough for one. An inbox ends sessions of its own user, which needs no
+//! privilege.
 
 mod collection;
 mod database;
@@ -28,6 +28,7 @@ mod observed;
 pub mod outbox;
 mod sessions;
 mod stories;
+mod updates;
 
 pub use collection::{Collection, all_at_once};
 pub use database::{Client, DEFAULT_PREFIX, Database};
@@ -38,4 +39,5 @@ pub use indexes::{Indexes, until_ensured};
 pub use observed::Command;
 pub use outbox::MongoOutbox;
 pub use stories::MongoStories;
+pub use updates::Upsert;
 pub use {bson, mongodb};

@@ -113,13 +113,6 @@ fn server_error(error: &DriverError) -> Option<(i32, &str)> {
                 .map(|e| (e.code, name(e.code_name.as_ref())))
                 .or(concern.map(|e| (e.code, e.code_name.as_str())))
         }
-        ErrorKind::BulkWrite(e) => {
-            let write = e.write_errors.iter().min_by_key(|(index, _)| **index);
-            let concern = e.write_concern_errors.first();
-            write
-                .map(|(_, e)| (e.code, name(e.code_name.as_ref())))
-                .or(concern.map(|e| (e.code, e.code_name.as_str())))
-        }
         _ => None,
     }
 }

@@ -51,7 +51,7 @@ const FIRST_PAUSE: Duration = Duration::from_millis(5);
 /// Applies effects in a transaction.
 #[async_trait]
 pub trait MongoEffects<E>: Send + Sync + 'static {
-    /// Applies `effects`, of which there is at least one, with `session`, best by one bulk write.
+    /// Applies `effects`, of which there is at least one, with `session`, best by one command ([`Collection::upsert_each`]).
     /// The driver's errors are handed on as they are: they say whether the transaction may be tried
     /// again, in which this is called again. A duplicate key counts as two upserts that met.
     async fn apply(&self, session: &mut ClientSession, effects: &[&E]) -> DriverResult<()>;
@@ -241,8 +241,8 @@ impl<E: Send + Sync + 'static> Inbox<E> for MongoInbox<E> {
 }
 
 /// Whether the transaction did not take effect and may when it is tried again: it was in the way of
-/// another, or two upserts made the same document. (Code decides beside label: a conflict that a
-/// bulk write reports for one of its writes has no label.)
+/// another, or two upserts made the same document. (Code decides beside label: a conflict that is
+/// reported of one of several updates has no label.)
 fn may_try_again(error: &DriverError) -> bool {
     let passes = is_transient(error) && !is_away(error);
     (passes && !error.contains_label(UNKNOWN_TRANSACTION_COMMIT_RESULT)) || is_duplicate_key(error)

@@ -29,8 +29,6 @@ pub enum Command {
     AbortTransaction,
     /// Computes over documents, as counting does.
     Aggregate,
-    /// Writes of several kinds, or to several collections.
-    BulkWrite,
     /// Ends a transaction.
     CommitTransaction,
     /// Makes indexes that are not there.
@@ -52,10 +50,9 @@ pub enum Command {
 }
 
 impl Command {
-    const ALL: [Self; 12] = [
+    const ALL: [Self; 11] = [
         Self::AbortTransaction,
         Self::Aggregate,
-        Self::BulkWrite,
         Self::CommitTransaction,
         Self::CreateIndexes,
         Self::Delete,
@@ -72,7 +69,6 @@ impl Command {
         match self {
             Self::AbortTransaction => "abortTransaction",
             Self::Aggregate => "aggregate",
-            Self::BulkWrite => "bulkWrite",
             Self::CommitTransaction => "commitTransaction",
             Self::CreateIndexes => "createIndexes",
             Self::Delete => "delete",

@@ -9,12 +9,11 @@ use waybill::{
     clock::{Clock, IdGenerator, ManualClock, SystemClock, UuidV7Generator},
     inbox::{Entry, Inbox},
     mongo::{
-        Collection, Database, MongoEffects, MongoInbox,
+        Collection, Database, MongoEffects, MongoInbox, Upsert,
         bson::{Document, RawDocumentBuf, doc},
         mongodb::{
             ClientSession,
             error::{Error, Result},
-            options::{UpdateOneModel, WriteModel},
         },
     },
 };
@@ -22,7 +21,7 @@ use waybill_testkit::conformance::inbox::{self as conformance, Count};
 
 use crate::fixture;
 
-/// Counters, counted up by one bulk write.
+/// Counters, counted up by one command.
 pub(crate) struct Counters(Collection<Document>);
 
 impl Counters {
@@ -40,20 +39,12 @@ impl Counters {
 #[async_trait]
 impl MongoEffects<Count> for Counters {
     async fn apply(&self, session: &mut ClientSession, effects: &[&Count]) -> Result<()> {
-        let add_one = |effect: &&Count| -> WriteModel {
-            UpdateOneModel::builder()
-                .namespace(self.0.namespace())
-                .filter(doc! {"_id": &effect.counter})
-                .update(doc! {"$inc": {"n": 1_i64}})
-                .upsert(true)
-                .build()
-                .into()
+        let add_one = |effect: &&Count| Upsert {
+            filter: doc! {"_id": &effect.counter},
+            update: doc! {"$inc": {"n": 1_i64}}.into(),
         };
-        self.0
-            .client()
-            .bulk_write(effects.iter().map(add_one))
-            .session(session)
-            .await?;
+        let counted = effects.iter().map(add_one);
+        self.0.upsert_each(counted, Some(session)).await?;
         match effects.iter().find(|effect| effect.fails) {
             Some(_) => Err(Error::custom("told to fail".to_owned())),
             None => Ok(()),

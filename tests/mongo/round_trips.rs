@@ -35,7 +35,7 @@ async fn a_batch_of_new_events_takes_three_round_trips() {
     let clock = Arc::new(ManualClock::new(SystemClock.now()));
     let inbox = inbox::inbox_with(&database, "consumer", clock.clone());
     assert_eq!(inbox.commit(&entries(256)).await.unwrap(), 256);
-    let usual = ["insert", "bulkWrite", "commitTransaction"];
+    let usual = ["insert", "update", "commitTransaction"];
     assert_eq!(commands.names()[0], "update", "the session is recorded");
     assert_eq!(commands.names()[1..], usual);
 
@@ -62,7 +62,7 @@ async fn a_batch_with_handled_events_takes_three_more() {
     inbox.commit(&entries[..100]).await.unwrap();
     commands.reset();
     assert_eq!(inbox.commit(&entries).await.unwrap(), 156);
-    let again = ["insert", "bulkWrite", "commitTransaction"];
+    let again = ["insert", "update", "commitTransaction"];
     assert_eq!(commands.names()[..3], ["insert", "abortTransaction", "find"]);
     assert_eq!(commands.names()[3..], again);
 

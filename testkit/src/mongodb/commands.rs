@@ -139,11 +139,11 @@ impl Commands {
     }
 }
 
-/// What a command looks for: databases, and finds in them that can be explained. Servers explain no bulk
-/// write, and a find is looked for as an update or a delete with its filter is.
+/// What a command looks for: databases, and finds in them that can be explained. A find
+/// is looked for as an update or a delete with its filter is.
 fn queries(command: &Document) -> Vec<(String, Document)> {
     let Some((name, Bson::String(collection))) = command.iter().next() else {
-        return bulk_write(command);
+        return Vec::new();
     };
     let empty = Document::new();
     let part = |name: &str| command.get_document(name).unwrap_or(&empty);
@@ -190,24 +190,6 @@ fn aggregate(collection: &str, command: &Document) -> Document {
     doc! {"aggregate": collection, "pipeline": pipeline.clone(), "cursor": {}}
 }
 
-/// The updates and deletes of a bulk write over several collections.
-fn bulk_write(command: &Document) -> Vec<(String, Document)> {
-    let list = |name: &str| command.get_array(name).map(Vec::as_slice).unwrap_or_default();
-    let namespaces: Vec<_> = list("nsInfo")
-        .iter()
-        .filter_map(|info| info.as_document()?.get_str("ns").ok()?.split_once('.'))
-        .collect();
-    let write = |operation: &Bson| {
-        let operation = operation.as_document()?;
-        let index = ["update", "delete"].iter().find_map(|name| operation.get(name))?;
-        let index = index.as_i64().or_else(|| index.as_i32().map(i64::from))?;
-        let (database, collection) = namespaces.get(usize::try_from(index).ok()?)?;
-        let filter = operation.get_document("filter").ok()?;
-        Some(((*database).to_owned(), find(collection, filter, &Document::new())))
-    };
-    list("ops").iter().filter_map(write).collect()
-}
-
 /// A query without its values, but for the names of collections and the order of sorting.
 fn shape_of(query: &Document) -> String {
     let mut shape = query.clone();
@@ -243,12 +225,6 @@ mod tests {
             doc! {"update": "c", "updates": [{"q": filter(), "u": {}}], "$db": "d"},
             doc! {"delete": "c", "deletes": [{"q": filter(), "limit": 0}], "$db": "d"},
             doc! {"aggregate": "c", "pipeline": [{"$match": filter()}], "$db": "d"},
-            doc! {
-                "bulkWrite": 1,
-                "ops": [{"insert": 0, "document": {}}, {"update": 1, "filter": filter(), "updateMods": {}}],
-                "nsInfo": [{"ns": "d.other"}, {"ns": "d.c"}],
-                "$db": "admin",
-            },
         ];
         for command in same {
             assert_eq!(queries(&command), expected, "{command}");

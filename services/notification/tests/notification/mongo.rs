@@ -78,7 +78,7 @@ async fn a_batch_of_contacts_is_one_command_and_is_found_by_key() {
         })
         .collect();
     contacts.save(&batch).await.unwrap();
-    assert_eq!(watched.commands.names(), ["bulkWrite"]);
+    assert_eq!(watched.commands.names(), ["update"]);
     watched.commands.assert_indexed().await;
 
     contacts

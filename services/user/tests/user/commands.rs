@@ -78,13 +78,13 @@ async fn a_registration_and_a_change_are_one_write_each() {
 }
 
 #[tokio::test]
-async fn a_batch_of_events_is_one_transaction_with_one_bulk_write() {
+async fn a_batch_of_events_is_one_transaction_with_one_update() {
     let watched = Watched::new().await;
     let batch: Vec<_> = (1..=50).map(|n| ORDER.created(n)).collect();
     handle(&watched.storage, &batch).await;
     let names = watched.names();
     assert_eq!(names[0], "update", "the inbox records the session that it uses");
-    assert_eq!(names[1..], ["insert", "bulkWrite", "commitTransaction"]);
+    assert_eq!(names[1..], ["insert", "update", "commitTransaction"]);
 }
 
 #[tokio::test]

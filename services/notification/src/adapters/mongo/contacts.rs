@@ -2,14 +2,11 @@
 
 use async_trait::async_trait;
 use futures::TryStreamExt;
-use mongodb::{
-    bson::doc,
-    options::{UpdateModifications, UpdateOneModel, WriteModel},
-};
+use mongodb::bson::doc;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 use waybill::{
-    mongo::{Collection, Command, Database, all_at_once, store_error},
+    mongo::{Collection, Command, Database, Upsert, all_at_once, store_error},
     store::{Error, Result},
 };
 
@@ -40,41 +37,34 @@ impl MongoContacts {
             contacts: database.collection(COLLECTION),
         }
     }
+}
 
-    /// Replaces what is known of the user if that is older. One equality on `_id` is the whole filter:
-    /// when two upserts of a new user meet, the server itself then repeats the second as an update.
-    fn save_if_newer(&self, contact: &Contact) -> WriteModel {
-        let user_id = contact.user_id.to_string();
-        let new = doc! {
-            "_id": &user_id,
-            "email": &contact.email,
-            "display_name": &contact.display_name,
-            "version": contact.version,
-        };
-        // A version that is not there, of a new document, is less than any number.
-        let is_newer = doc! {"$lt": ["$version", contact.version]};
-        // `$literal`, or a name that starts with `$` would be read as a field.
-        let replace = doc! {"$replaceWith": {"$cond": [is_newer, {"$literal": new}, "$$ROOT"]}};
-        UpdateOneModel::builder()
-            .namespace(self.contacts.namespace())
-            .filter(doc! {"_id": user_id})
-            .update(UpdateModifications::Pipeline(vec![replace]))
-            .upsert(true)
-            .build()
-            .into()
+/// Replaces what is known of the user if that is older. One equality on `_id` is the whole filter:
+/// when two upserts of a new user meet, the server itself then repeats the second as an update.
+fn save_if_newer(contact: &Contact) -> Upsert {
+    let user_id = contact.user_id.to_string();
+    let new = doc! {
+        "_id": &user_id,
+        "email": &contact.email,
+        "display_name": &contact.display_name,
+        "version": contact.version,
+    };
+    // A version that is not there, of a new document, is less than any number.
+    let is_newer = doc! {"$lt": ["$version", contact.version]};
+    // `$literal`, or a name that starts with `$` would be read as a field.
+    let replace = doc! {"$replaceWith": {"$cond": [is_newer, {"$literal": new}, "$$ROOT"]}};
+    Upsert {
+        filter: doc! {"_id": user_id},
+        update: vec![replace].into(),
     }
 }
 
 #[async_trait]
 impl Contacts for MongoContacts {
     async fn save(&self, contacts: &[Contact]) -> Result<()> {
-        let models: Vec<_> = contacts
-            .iter()
-            .map(|contact| self.save_if_newer(contact))
-            .collect();
-        let bulk = self.contacts.client().bulk_write(models).ordered(false);
-        let written = self.contacts.observe(Command::BulkWrite, bulk).await;
-        written.map(drop).map_err(store_error)
+        let newer = contacts.iter().map(save_if_newer);
+        let saved = self.contacts.upsert_each(newer, None).await;
+        saved.map_err(store_error)
     }
 
     async fn find(&self, user_ids: &[Uuid]) -> Result<Vec<Contact>> {

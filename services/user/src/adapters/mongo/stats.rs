@@ -12,12 +12,11 @@ use uuid::Uuid;
 use waybill::{
     clock::{from_unix_millis, unix_millis},
     mongo::{
-        Collection, Command, Database, MongoEffects,
+        Collection, Command, Database, MongoEffects, Upsert,
         mongodb::{
             ClientSession,
             bson::{DateTime, Document, doc},
             error::{Error as DriverError, Result as DriverResult},
-            options::{UpdateOneModel, WriteModel},
         },
         store_error,
     },
@@ -78,7 +77,7 @@ impl StatsRepository for MongoStatsRepository {
     }
 }
 
-/// Adds to statistics, one bulk write a batch: the effects of a
+/// Adds to statistics, one command a batch: the effects of a
 /// [`MongoInbox`](waybill::mongo::MongoInbox).
 #[derive(Debug, Clone)]
 pub struct MongoStatsEffects {
@@ -92,28 +91,24 @@ impl MongoStatsEffects {
             stats: database.collection(COLLECTION),
         }
     }
-
-    fn update(&self, change: &StatsChange) -> DriverResult<WriteModel> {
-        let model = UpdateOneModel::builder()
-            .namespace(self.stats.namespace())
-            .filter(doc! {"_id": change.user_id.to_string()})
-            .update(addition(&change.added)?)
-            .upsert(true)
-            .build();
-        Ok(WriteModel::UpdateOne(model))
-    }
 }
 
 #[async_trait]
 impl MongoEffects<StatsChange> for MongoStatsEffects {
     async fn apply(&self, session: &mut ClientSession, effects: &[&StatsChange]) -> DriverResult<()> {
-        let updates = StatsChange::merge(effects.iter().copied())
+        let additions = StatsChange::merge(effects.iter().copied())
             .iter()
-            .map(|change| self.update(change))
+            .map(upsert)
             .collect::<DriverResult<Vec<_>>>()?;
-        let bulk = self.stats.client().bulk_write(updates).session(session);
-        self.stats.observe(Command::BulkWrite, bulk).await.map(drop)
+        self.stats.upsert_each(additions, Some(session)).await
     }
+}
+
+fn upsert(change: &StatsChange) -> DriverResult<Upsert> {
+    Ok(Upsert {
+        filter: doc! {"_id": change.user_id.to_string()},
+        update: addition(&change.added)?.into(),
+    })
 }
 
 /// The update that adds to a user's statistics.
