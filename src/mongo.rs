@@ -15,7 +15,8 @@
 //! before it writes, which costs nothing once they are there.
 //!
 //! **Topology.** Outboxes work on any MongoDB, a sharded one included. Inboxes need transactions, so
-//! a replica set; one node is enough for one. An inbox ends sessions of its own user, which needs no
+//! a replica set; one node is enough for one. Its collection is not sharded, or by
+//! `consumer`, with which its unique index begins. An inbox ends sessions of its own user, which needs no
 //! privilege.
 
 mod collection;

@@ -1,8 +1,11 @@
 //! The inbox: effects, and the record that their events were handled, in one transaction.
 //!
-//! What is usual, a batch of new events, takes three round trips: insert the records, apply the
-//! effects, commit. (Once a second there is one more, see `sessions`.) A record that is there already fails the insert; then one query finds which
-//! events are new, and the transaction starts again with those.
+//! One document records all events of a transaction: that costs the server half of what a document an
+//! event does, and less room from two on. A unique index has each event of a consumer once.
+//!
+//! What is usual, a batch of new events, takes three round trips: insert the record, apply the
+//! effects, commit. (Once a second there is one more, see `sessions`.) An event that is recorded already fails
+//! the insert; then one query finds which events are new, and the transaction starts again with those.
 
 use std::{collections::HashSet, sync::Arc, time::Duration};
 
@@ -10,12 +13,12 @@ use async_trait::async_trait;
 use futures::TryStreamExt;
 use mongodb::{
     ClientSession, IndexModel,
-    bson::{DateTime, Document, RawDocumentBuf, doc, rawdoc},
+    bson::{self, Binary, DateTime, Document, doc, spec::BinarySubtype},
     error::{Error as DriverError, Result as DriverResult, UNKNOWN_TRANSACTION_COMMIT_RESULT},
     options::{IndexOptions, ReadConcern},
 };
+use serde::Deserialize;
 use tracing::warn;
-use uuid::Uuid;
 
 use super::{
     Collection, Command, Database, Indexes, all_at_once,
@@ -31,7 +34,7 @@ use crate::{
     store::{Error, Result},
 };
 
-/// The collection of records; its `_id` is `{consumer}/{event id}`.
+/// The collection of records, and of the [sessions](Sessions) that write them.
 const COLLECTION: &str = "inbox";
 
 /// How often a transaction is tried: enough for several instances that change the same documents
@@ -68,9 +71,15 @@ pub struct MongoInbox<E> {
     indexes: Indexes,
 }
 
+/// A record, as far as it is read.
+#[derive(Debug, Deserialize)]
+struct Record {
+    events: Vec<bson::Uuid>,
+}
+
 /// Why a transaction did not commit.
 enum Abort {
-    /// A record was there already.
+    /// An event was recorded already.
     Handled,
     /// Anything else.
     Failed(DriverError),
@@ -86,7 +95,7 @@ impl<E> MongoInbox<E> {
     ) -> Self {
         let records = database.collection(COLLECTION);
         Self {
-            indexes: Indexes::new(records.clone(), vec![expiry()]),
+            indexes: Indexes::new(records.clone(), vec![handled(), expiry()]),
             sessions: Sessions::new(records.clone(), Arc::clone(&clock)),
             records,
             consumer: consumer.into(),
@@ -103,13 +112,9 @@ impl<E> MongoInbox<E> {
         self
     }
 
-    /// What it needs to forget events after the retention.
+    /// What it needs to know an event again, and to forget it after the retention.
     pub fn indexes(&self) -> Indexes {
         self.indexes.clone()
-    }
-
-    fn key(&self, event_id: Uuid) -> String {
-        format!("{}/{event_id}", self.consumer)
     }
 }
 
@@ -170,11 +175,8 @@ impl<E: Send + Sync + 'static> MongoInbox<E> {
         entries: &[&Entry<E>],
     ) -> std::result::Result<(), Abort> {
         let expires = DateTime::from_millis(unix_millis(self.clock.now() + self.retention));
-        let records = entries
-            .iter()
-            .map(|entry| rawdoc! {"_id": self.key(entry.event_id), "expires": expires});
-        let raw = self.records.clone_with_type::<RawDocumentBuf>();
-        let insert = raw.insert_many(records).session(&mut *session);
+        let record = doc! {"consumer": &self.consumer, "events": ids_of(entries), "expires": expires};
+        let insert = self.records.insert_one(record).session(&mut *session);
         match self.records.observe(Command::Insert, insert).await {
             Ok(_) => {}
             Err(error) if is_duplicate_key(&error) => return Err(Abort::Handled),
@@ -184,25 +186,24 @@ impl<E: Send + Sync + 'static> MongoInbox<E> {
         self.effects.apply(session, &effects).await.map_err(Abort::Failed)
     }
 
-    /// Those of `entries` that have no record which a majority holds. (One that could still be
+    /// Those of `entries` that are in no record which a majority holds. (One that could still be
     /// rolled back must not stop an event from being handled.)
     async fn unhandled<'a>(&self, entries: Vec<&'a Entry<E>>) -> Result<Vec<&'a Entry<E>>> {
-        let keys: Vec<_> = entries.iter().map(|entry| self.key(entry.event_id)).collect();
-        let batch_size = all_at_once(keys.len());
-        let find = self
-            .records
-            .find(doc! {"_id": {"$in": keys}})
+        let records = self.records.clone_with_type::<Record>();
+        let find = records
+            .find(doc! {"consumer": &self.consumer, "events": {"$in": ids_of(&entries)}})
             .read_concern(ReadConcern::majority())
-            .projection(doc! {"_id": 1})
-            .batch_size(batch_size);
+            .projection(doc! {"_id": 0, "events": 1})
+            .batch_size(all_at_once(entries.len()));
         let found = self.records.observe(Command::Find, find).await;
-        let records: Vec<Document> = found
+        let records: Vec<Record> = found
             .map_err(store_error)?
             .try_collect()
             .await
             .map_err(store_error)?;
-        let handled: HashSet<_> = records.iter().filter_map(|r| r.get_str("_id").ok()).collect();
-        let is_new = |entry: &&Entry<E>| !handled.contains(self.key(entry.event_id).as_str());
+        let handled: HashSet<_> = records.into_iter().flat_map(|record| record.events).collect();
+        let is_new =
+            |entry: &&Entry<E>| !handled.contains(&bson::Uuid::from_bytes(entry.event_id.into_bytes()));
         Ok(entries.into_iter().filter(is_new).collect())
     }
 }
@@ -210,6 +211,7 @@ impl<E: Send + Sync + 'static> MongoInbox<E> {
 #[async_trait]
 impl<E: Send + Sync + 'static> Inbox<E> for MongoInbox<E> {
     async fn commit(&self, entries: &[Entry<E>]) -> Result<usize> {
+        self.indexes.ensure().await?;
         let mut seen = HashSet::new();
         let mut entries: Vec<_> = entries.iter().filter(|e| seen.insert(e.event_id)).collect();
         let mut in_the_way = Error::Unavailable("others are handling the same events".to_owned());
@@ -252,6 +254,27 @@ fn may_try_again(error: &DriverError) -> bool {
 async fn pause(attempt: u32) {
     let longest = FIRST_PAUSE * 2_u32.pow(attempt - 1);
     tokio::time::sleep(longest.mul_f64(fastrand::f64())).await;
+}
+
+fn ids_of<E>(entries: &[&Entry<E>]) -> Vec<Binary> {
+    let id = |entry: &&Entry<E>| Binary {
+        subtype: BinarySubtype::Uuid,
+        bytes: entry.event_id.into_bytes().into(),
+    };
+    entries.iter().map(id).collect()
+}
+
+/// Each event of a consumer once. Sparse, since sessions are no records.
+fn handled() -> IndexModel {
+    let options = IndexOptions::builder()
+        .name("handled".to_owned())
+        .unique(true)
+        .sparse(true)
+        .build();
+    IndexModel::builder()
+        .keys(doc! {"consumer": 1, "events": 1})
+        .options(options)
+        .build()
 }
 
 /// Each record says itself when it ends, so that the retention can change without a new index.

@@ -139,7 +139,8 @@ async fn indexes_are_made_when_the_server_is_there() {
         .unwrap()
         .unwrap();
     let records = database.collection::<waybill::mongo::bson::Document>("inbox");
-    assert_eq!(records.list_index_names().await.unwrap(), ["_id_", "expiry"]);
+    let names = records.list_index_names().await.unwrap();
+    assert_eq!(names, ["_id_", "expiry", "handled"]);
 
     server.kill();
     let unreachable = inbox(&database, "other").indexes();

@@ -34,6 +34,8 @@ async fn a_batch_of_new_events_takes_three_round_trips() {
     let (database, commands) = fixture::watched_database().await;
     let clock = Arc::new(ManualClock::new(SystemClock.now()));
     let inbox = inbox::inbox_with(&database, "consumer", clock.clone());
+    inbox.indexes().ensure().await.unwrap();
+    commands.reset();
     assert_eq!(inbox.commit(&entries(256)).await.unwrap(), 256);
     let usual = ["insert", "update", "commitTransaction"];
     assert_eq!(commands.names()[0], "update", "the session is recorded");
