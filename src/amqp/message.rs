@@ -29,11 +29,11 @@ type WithText = fn(BasicProperties, ShortString) -> BasicProperties;
 /// Takes a delivery apart.
 pub(super) fn received(delivery: Delivery) -> (Message, DeliveryTag) {
     let properties = &delivery.properties;
-    let owned = |value: &Option<ShortString>| value.as_ref().map(ToString::to_string);
+    let owned = |value: &Option<ShortString>| value.as_ref().map(text);
     let mut headers = properties.headers().as_ref().map(headers_in).unwrap_or_default();
     headers.retain(|name, _| !QUEUE_HEADERS.contains(&name.as_str()));
     let message = Message {
-        routing_key: delivery.routing_key.to_string(),
+        routing_key: text(&delivery.routing_key),
         properties: Properties {
             content_type: owned(properties.content_type()),
             content_encoding: owned(properties.content_encoding()),
@@ -96,8 +96,12 @@ pub(super) fn short(text: &str) -> Result<ShortString, Error> {
     })
 }
 
+fn text(short: &ShortString) -> String {
+    short.as_str().to_owned()
+}
+
 fn headers_in(table: &FieldTable) -> Headers {
-    let entry = |(name, value): (&ShortString, &AMQPValue)| (name.to_string(), value_in(value));
+    let entry = |(name, value): (&ShortString, &AMQPValue)| (text(name), value_in(value));
     table.inner().iter().map(entry).collect()
 }
 
@@ -117,7 +121,7 @@ fn value_in(value: &AMQPValue) -> HeaderValue {
         AMQPValue::DecimalValue(value) => {
             HeaderValue::Double(f64::from(value.value) / 10_f64.powi(value.scale.into()))
         }
-        AMQPValue::ShortString(text) => HeaderValue::Text(text.to_string()),
+        AMQPValue::ShortString(short) => HeaderValue::Text(text(short)),
         AMQPValue::LongString(text) => match std::str::from_utf8(text.as_bytes()) {
             Ok(text) => HeaderValue::Text(text.to_owned()),
             Err(_) => HeaderValue::Bytes(text.as_bytes().to_vec()),

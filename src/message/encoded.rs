@@ -6,10 +6,16 @@
 
 use super::Message;
 
+/// Room for what a message has beside its body, in bytes: the platform's own have 560 and a trace.
+const BESIDE_BODY: usize = 768;
+
 impl Message {
     /// The bytes that hold this message.
     pub fn to_bytes(&self) -> Vec<u8> {
-        rmp_serde::to_vec_named(self).expect("nothing in a message is without a form in MessagePack")
+        let mut bytes = Vec::with_capacity(self.body.len() + BESIDE_BODY);
+        rmp_serde::encode::write_named(&mut bytes, self)
+            .expect("nothing in a message is without a form in MessagePack");
+        bytes
     }
 
     /// The message that `bytes` hold; `None` when they hold none.
