@@ -13,7 +13,7 @@ use async_trait::async_trait;
 use futures::TryStreamExt;
 use mongodb::{
     ClientSession, IndexModel,
-    bson::{self, Binary, DateTime, Document, doc, spec::BinarySubtype},
+    bson::{DateTime, Document, Uuid, doc},
     error::{Error as DriverError, Result as DriverResult, UNKNOWN_TRANSACTION_COMMIT_RESULT},
     options::{IndexOptions, ReadConcern},
 };
@@ -54,9 +54,10 @@ const FIRST_PAUSE: Duration = Duration::from_millis(5);
 /// Applies effects in a transaction.
 #[async_trait]
 pub trait MongoEffects<E>: Send + Sync + 'static {
-    /// Applies `effects`, of which there is at least one, with `session`, best by one command ([`Collection::upsert_each`]).
-    /// The driver's errors are handed on as they are: they say whether the transaction may be tried
-    /// again, in which this is called again. A duplicate key counts as two upserts that met.
+    /// Applies `effects`, of which there is at least one, with `session`, best by one command
+    /// ([`Collection::upsert_each`]). The driver's errors are handed on as they are: they say whether
+    /// the transaction may be tried again, in which this is called again. A duplicate key counts as two
+    /// upserts that met.
     async fn apply(&self, session: &mut ClientSession, effects: &[&E]) -> DriverResult<()>;
 }
 
@@ -74,7 +75,7 @@ pub struct MongoInbox<E> {
 /// A record, as far as it is read.
 #[derive(Debug, Deserialize)]
 struct Record {
-    events: Vec<bson::Uuid>,
+    events: Vec<Uuid>,
 }
 
 /// Why a transaction did not commit.
@@ -202,8 +203,7 @@ impl<E: Send + Sync + 'static> MongoInbox<E> {
             .await
             .map_err(store_error)?;
         let handled: HashSet<_> = records.into_iter().flat_map(|record| record.events).collect();
-        let is_new =
-            |entry: &&Entry<E>| !handled.contains(&bson::Uuid::from_bytes(entry.event_id.into_bytes()));
+        let is_new = |entry: &&Entry<E>| !handled.contains(&id_of(entry));
         Ok(entries.into_iter().filter(is_new).collect())
     }
 }
@@ -256,12 +256,12 @@ async fn pause(attempt: u32) {
     tokio::time::sleep(longest.mul_f64(fastrand::f64())).await;
 }
 
-fn ids_of<E>(entries: &[&Entry<E>]) -> Vec<Binary> {
-    let id = |entry: &&Entry<E>| Binary {
-        subtype: BinarySubtype::Uuid,
-        bytes: entry.event_id.into_bytes().into(),
-    };
-    entries.iter().map(id).collect()
+fn id_of<E>(entry: &Entry<E>) -> Uuid {
+    Uuid::from_bytes(entry.event_id.into_bytes())
+}
+
+fn ids_of<E>(entries: &[&Entry<E>]) -> Vec<Uuid> {
+    entries.iter().map(|entry| id_of(entry)).collect()
 }
 
 /// Each event of a consumer once. Sparse, since sessions are no records.

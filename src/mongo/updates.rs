@@ -21,7 +21,7 @@ pub struct Upsert {
 }
 
 impl<T: Send + Sync> Collection<T> {
-    /// Makes `upserts`, in their order, by one command of which the server takes 100,000 updates and 48 MB;
+    /// Makes `upserts`, in their order, by one command, of which the server takes 1 to 100,000 updates and 48 MB:
     /// in the transaction of `session`, or each for itself where there is none. The error is that of
     /// the first update that failed; later ones were not made. The driver does not try again.
     pub async fn upsert_each(
