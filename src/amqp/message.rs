@@ -52,7 +52,7 @@ pub(super) fn received(delivery: Delivery) -> (Message, DeliveryTag) {
 }
 
 /// The properties and headers under which a message is published.
-pub fn properties(message: &Message) -> Result<BasicProperties, Error> {
+pub fn properties(properties: Properties, headers: Headers) -> Result<BasicProperties, Error> {
     let Properties {
         content_type,
         content_encoding,
@@ -63,7 +63,7 @@ pub fn properties(message: &Message) -> Result<BasicProperties, Error> {
         reply_to,
         timestamp,
         priority,
-    } = &message.properties;
+    } = properties;
     let texts: [(_, WithText); 7] = [
         (content_type, BasicProperties::with_content_type),
         (content_encoding, BasicProperties::with_content_encoding),
@@ -80,18 +80,19 @@ pub fn properties(message: &Message) -> Result<BasicProperties, Error> {
         }
     }
     if let Some(timestamp) = timestamp {
-        properties = properties.with_timestamp(*timestamp);
+        properties = properties.with_timestamp(timestamp);
     }
     if let Some(priority) = priority {
-        properties = properties.with_priority(*priority);
+        properties = properties.with_priority(priority);
     }
-    Ok(properties.with_headers(headers_out(&message.headers)?))
+    Ok(properties.with_headers(headers_out(headers)?))
 }
 
 /// A short string, if it is short.
-pub(super) fn short(text: &str) -> Result<ShortString, Error> {
+pub(super) fn short(text: String) -> Result<ShortString, Error> {
+    let bytes = text.len();
     ShortString::try_new(text).map_err(|_| Error::TooLarge {
-        bytes: text.len(),
+        bytes,
         max: MAX_SHORT_BYTES,
     })
 }
@@ -133,7 +134,7 @@ fn value_in(value: &AMQPValue) -> HeaderValue {
     }
 }
 
-fn headers_out(headers: &Headers) -> Result<FieldTable, Error> {
+fn headers_out(headers: Headers) -> Result<FieldTable, Error> {
     let mut table = FieldTable::default();
     for (name, value) in headers {
         table.insert(short(name)?, value_out(value)?);
@@ -141,17 +142,17 @@ fn headers_out(headers: &Headers) -> Result<FieldTable, Error> {
     Ok(table)
 }
 
-fn value_out(value: &HeaderValue) -> Result<AMQPValue, Error> {
+fn value_out(value: HeaderValue) -> Result<AMQPValue, Error> {
     Ok(match value {
         HeaderValue::Void => AMQPValue::Void,
-        HeaderValue::Bool(value) => AMQPValue::Boolean(*value),
-        HeaderValue::Integer(value) => AMQPValue::LongLongInt(*value),
-        HeaderValue::Double(value) => AMQPValue::Double(*value),
-        HeaderValue::Text(text) => AMQPValue::LongString(text.as_str().into()),
-        HeaderValue::Bytes(bytes) => AMQPValue::ByteArray(bytes.as_slice().into()),
-        HeaderValue::Timestamp(seconds) => AMQPValue::Timestamp(*seconds),
+        HeaderValue::Bool(value) => AMQPValue::Boolean(value),
+        HeaderValue::Integer(value) => AMQPValue::LongLongInt(value),
+        HeaderValue::Double(value) => AMQPValue::Double(value),
+        HeaderValue::Text(text) => AMQPValue::LongString(text.into()),
+        HeaderValue::Bytes(bytes) => AMQPValue::ByteArray(bytes.into()),
+        HeaderValue::Timestamp(seconds) => AMQPValue::Timestamp(seconds),
         HeaderValue::List(values) => {
-            let values: Result<Vec<_>, _> = values.iter().map(value_out).collect();
+            let values: Result<Vec<_>, _> = values.into_iter().map(value_out).collect();
             AMQPValue::FieldArray(values?.into())
         }
         HeaderValue::Table(headers) => AMQPValue::FieldTable(headers_out(headers)?),

@@ -3,6 +3,7 @@
 use std::{collections::HashSet, sync::Mutex, time::Duration};
 
 use async_trait::async_trait;
+use bytes::Bytes;
 use futures::future::join_all;
 use lapin::{
     BasicProperties, Channel, Confirmation,
@@ -17,6 +18,7 @@ use tokio::{
 use super::{connection::Link, error::unavailable, message, topology};
 use crate::{
     broker,
+    message::Message,
     publisher::{Destination, Error, Publication, Publisher},
     topology::{EVENTS_EXCHANGE, MAX_BODY_BYTES},
 };
@@ -43,10 +45,10 @@ pub(super) struct AmqpPublisher {
 /// Exchange and routing key, which decide together whether any queue takes a message.
 type Route = (ShortString, ShortString);
 
-struct Ready<'a> {
+struct Ready {
     route: Route,
     properties: BasicProperties,
-    body: &'a [u8],
+    body: Bytes,
 }
 
 impl AmqpPublisher {
@@ -64,7 +66,7 @@ impl AmqpPublisher {
     }
 
     /// Publishes what fits on one channel at once.
-    async fn publish_together(&self, batch: &[Publication]) -> Vec<Result<(), Error>> {
+    async fn publish_together(&self, batch: Vec<Publication>) -> Vec<Result<(), Error>> {
         let deadline = Instant::now() + PUBLISH_TIMEOUT;
         let (channel, _permit) = match timeout_at(deadline, self.channel()).await {
             Ok(Ok(channel)) => channel,
@@ -73,14 +75,14 @@ impl AmqpPublisher {
         };
         // `join_all` starts them in order, and a start hands the message over whole: they stand in
         // the queue in the batch's order.
-        let confirmed = join_all(batch.iter().map(|publication| async {
+        let publish = async |publication| {
             let ready = ready(publication)?;
             let route = ready.route.clone();
             let confirmation = timeout_at(deadline, hand_over(&channel, ready)).await;
             let confirmation = confirmation.unwrap_or_else(|_| Err(too_late("confirm")))?;
             Ok((route, confirmation))
-        }))
-        .await;
+        };
+        let confirmed = join_all(batch.into_iter().map(publish)).await;
         if !confirmed.iter().any(is_unavailable) {
             self.idle
                 .lock()
@@ -113,12 +115,14 @@ impl AmqpPublisher {
 #[async_trait]
 impl Publisher for AmqpPublisher {
     async fn publish(&self, batch: Vec<Publication>) -> Vec<Result<(), Error>> {
-        let mut results = Vec::with_capacity(batch.len());
-        for part in batch.chunks(MAX_IN_FLIGHT) {
+        let (count, mut batch) = (batch.len(), batch.into_iter());
+        let mut results = Vec::with_capacity(count);
+        while batch.len() > 0 {
+            let part = batch.by_ref().take(MAX_IN_FLIGHT).collect();
             results.extend(self.publish_together(part).await);
             if let Some(unavailable) = results.iter().find(|result| is_unavailable(result)).cloned() {
                 // What is left would wait as long for the same answer.
-                results.resize(batch.len(), unavailable);
+                results.resize(count, unavailable);
                 break;
             }
         }
@@ -126,33 +130,38 @@ impl Publisher for AmqpPublisher {
     }
 }
 
-fn ready(publication: &Publication) -> Result<Ready<'_>, Error> {
-    let message = &publication.message;
-    let (exchange, key) = match &publication.destination {
-        Destination::Events => (EVENTS_EXCHANGE, &message.routing_key),
-        Destination::Queue(queue) => ("", queue),
-    };
+fn ready(publication: Publication) -> Result<Ready, Error> {
+    let Message {
+        routing_key,
+        properties,
+        headers,
+        body,
+    } = publication.message;
     // A message that has failed goes on to its next queue however large it is.
-    if publication.destination == Destination::Events && message.body.len() > MAX_BODY_BYTES {
+    if publication.destination == Destination::Events && body.len() > MAX_BODY_BYTES {
         return Err(Error::TooLarge {
-            bytes: message.body.len(),
+            bytes: body.len(),
             max: MAX_BODY_BYTES,
         });
     }
+    let (exchange, key) = match publication.destination {
+        Destination::Events => (EVENTS_EXCHANGE, routing_key),
+        Destination::Queue(queue) => ("", queue),
+    };
     Ok(Ready {
         route: (exchange.into(), message::short(key)?),
-        properties: message::properties(message)?,
-        body: &message.body,
+        properties: message::properties(properties, headers)?,
+        body,
     })
 }
 
-async fn hand_over(channel: &Channel, ready: Ready<'_>) -> Result<Confirmation, Error> {
+async fn hand_over(channel: &Channel, ready: Ready) -> Result<Confirmation, Error> {
     let (exchange, key) = ready.route;
     let options = BasicPublishOptions {
         mandatory: true,
         ..BasicPublishOptions::default()
     };
-    let handing_over = channel.basic_publish(exchange, key, options, ready.body, ready.properties);
+    let handing_over = channel.basic_publish(exchange, key, options, &ready.body, ready.properties);
     let confirmation = async { handing_over.await?.await };
     confirmation.await.map_err(|error| away(unavailable(error)))
 }
