@@ -246,7 +246,8 @@ fn a_service_publishes_only_what_it_lists() {
     {
         let tests_begin = source.text.lines().position(|line| line.trim() == "mod tests {");
         for (n, line) in source.code().take(tests_begin.unwrap_or(usize::MAX)) {
-            if line.contains("Envelope::new(") {
+            let mut paths = line.split(|c: char| !c.is_alphanumeric() && c != '_' && c != ':');
+            if paths.any(|path| path == "Envelope::new") {
                 broken.push(format!(
                     "{}:{n}: events leave through Envelope::published_by, which knows the catalogue",
                     source.path

@@ -108,7 +108,8 @@ fn contact_in(envelope: &Envelope) -> Result<Contact, Failure> {
     })
 }
 
-fn notice_in(envelope: &Envelope) -> Result<Notice, Failure> {
+/// What an event of an order is to be told as.
+pub fn notice_in(envelope: &Envelope) -> Result<Notice, Failure> {
     match envelope.type_name.as_str() {
         OrderCreated::TYPE => notice::of_created(envelope, envelope.decode()?),
         OrderCancelled::TYPE => notice::of_cancelled(envelope, envelope.decode()?),

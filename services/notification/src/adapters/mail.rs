@@ -5,6 +5,7 @@ mod files;
 mod observed;
 mod smtp;
 
+pub use compose::{Composed, compose};
 pub use files::FileMailer;
 pub use observed::ObservedMailer;
 pub use smtp::{MAX_CONNECTIONS, SmtpMailer};

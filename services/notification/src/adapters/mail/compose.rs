@@ -3,10 +3,13 @@
 use std::time::UNIX_EPOCH;
 
 use lettre::{
-    Address, Message,
+    Address,
+    address::Envelope as SmtpEnvelope,
     message::{
-        Mailbox, MultiPart, SinglePart,
-        header::{HeaderName, HeaderValue},
+        Mailbox, Mailboxes, MultiPart, SinglePart,
+        header::{
+            ContentType, Date, From, HeaderName, HeaderValue, MIME_VERSION_1_0, MessageId, Subject, To,
+        },
     },
 };
 
@@ -18,23 +21,49 @@ use crate::{
 /// Tells autoresponders not to answer (RFC 3834).
 const AUTO_SUBMITTED: HeaderName = HeaderName::new_from_ascii_str("Auto-Submitted");
 
+/// A message, and from whom to whom it goes.
+pub struct Composed {
+    /// What a mail server is told of it (RFC 5321).
+    pub envelope: SmtpEnvelope,
+    /// Headers and body, each line ended by `\r\n`.
+    pub message: String,
+}
+
 /// The message from `from` that holds `mail`, or why its recipient can never get one.
-pub(super) fn compose(from: &Mailbox, mail: &Mail) -> Result<Message, Error> {
-    // Unguessable (an event id has 74 random bits), so no text can hold it and end a part.
-    let parts = MultiPart::alternative()
-        .boundary(format!("=_{}", mail.notification_id.simple()))
+///
+/// It is put together as lettre's `MultiPart`, which may have any header, and not as its `Message`, which parses
+/// those that it has just written.
+pub fn compose(from: &Mailbox, mail: &Mail) -> Result<Composed, Error> {
+    let to = recipient(mail)?;
+    let envelope =
+        SmtpEnvelope::new(Some(from.email.clone()), vec![to.email.clone()]).map_err(|_| unwritable())?;
+    let mut message = MultiPart::builder()
+        .header(MessageId::from(mail.message_id.clone()))
+        // A mail date before 1970 cannot be written, and a stranger's event may claim one.
+        .header(Date::new(mail.time.max(UNIX_EPOCH)))
+        .header(From::from(Mailboxes::from(from.clone())))
+        .header(To::from(Mailboxes::from(to)))
+        .header(Subject::from(one_line(&mail.letter.subject)))
+        .header(MIME_VERSION_1_0)
+        .header(alternatives(mail))
         .singlepart(SinglePart::plain(mail.letter.plain.clone()))
         .singlepart(SinglePart::html(mail.letter.html.clone()));
-    Message::builder()
-        .message_id(Some(mail.message_id.clone()))
-        // A mail date before 1970 cannot be written, and a stranger's event may claim one.
-        .date(mail.time.max(UNIX_EPOCH))
-        .from(from.clone())
-        .to(recipient(mail)?)
-        .subject(one_line(&mail.letter.subject))
-        .raw_header(HeaderValue::new(AUTO_SUBMITTED, "auto-generated".to_owned()))
-        .multipart(parts)
-        .map_err(|_| Error::Rejected("no message can be made for the recipient".to_owned()))
+    let headers = message.headers_mut();
+    headers.insert_raw(HeaderValue::new(AUTO_SUBMITTED, "auto-generated".to_owned()));
+    let message = String::from_utf8(message.formatted()).map_err(|_| unwritable())?;
+    Ok(Composed { envelope, message })
+}
+
+/// Says that the parts tell the same. What separates them is unguessable (an event id has 74 random bits), so no text
+/// can hold it and end a part.
+fn alternatives(mail: &Mail) -> ContentType {
+    let boundary = mail.notification_id.simple();
+    let kind = format!("multipart/alternative; boundary=\"=_{boundary}\"");
+    ContentType::parse(&kind).expect("a boundary of letters and digits is valid")
+}
+
+fn unwritable() -> Error {
+    Error::Rejected("no message can be made for the recipient".to_owned())
 }
 
 fn recipient(mail: &Mail) -> Result<Mailbox, Error> {
@@ -70,19 +99,18 @@ mod tests {
         }
     }
 
-    fn bytes(to_email: &str, to_name: &str) -> Result<String, Error> {
+    fn message(to_email: &str, to_name: &str) -> Result<String, Error> {
         let from = "Waybill <orders@example.com>".parse().unwrap();
-        let message = compose(&from, &mail(to_email, to_name))?;
-        Ok(String::from_utf8(message.formatted()).unwrap())
+        compose(&from, &mail(to_email, to_name)).map(|composed| composed.message)
     }
 
     #[test]
     fn the_same_mail_gives_the_same_bytes() {
-        let message = bytes("ada@example.com", "Ada").unwrap();
-        assert_eq!(message, bytes("ada@example.com", "Ada").unwrap());
+        let first = message("ada@example.com", "Ada").unwrap();
+        assert_eq!(first, message("ada@example.com", "Ada").unwrap());
         assert!(
-            message.contains("Date: Thu, 01 Jan 1970 00:00:00 +0000\r\n"),
-            "{message}"
+            first.contains("Date: Thu, 01 Jan 1970 00:00:00 +0000\r\n"),
+            "{first}"
         );
     }
 
@@ -93,7 +121,7 @@ mod tests {
             "Ada\nBcc: eve@example.com",
             "\u{85}\u{2028}\r\n\r\nBcc: x",
         ] {
-            let message = bytes("ada@example.com", name).unwrap();
+            let message = message("ada@example.com", name).unwrap();
             assert!(!message.contains("\nBcc"), "{message}");
         }
         for email in [
@@ -105,7 +133,7 @@ mod tests {
             "ada",
         ] {
             assert!(
-                matches!(bytes(email, "Ada"), Err(Error::Rejected(_))),
+                matches!(message(email, "Ada"), Err(Error::Rejected(_))),
                 "{email:?}"
             );
         }

@@ -89,7 +89,7 @@ impl Mailer for FileMailer {
     async fn send(&self, mail: &Mail) -> Result<(), Error> {
         let file = SpooledFile {
             name: format!("{}.eml", mail.notification_id),
-            bytes: compose(&self.from, mail)?.formatted(),
+            bytes: compose(&self.from, mail)?.message.into_bytes(),
         };
         match timeout(TIMEOUT, self.write(file)).await {
             Ok(written) => written.map_err(|e| Error::Unavailable(format!("mail folder: {e}"))),

@@ -2,6 +2,7 @@
 
 mod connections;
 mod gathered;
+mod line;
 #[cfg(test)]
 mod peer;
 mod server;
@@ -18,6 +19,7 @@ use waybill::store;
 
 use self::{
     connections::{Connections, Unused},
+    line::Line,
     server::Server,
     trouble::refusal,
 };
@@ -27,9 +29,13 @@ use crate::{
     ports::mailer::{Error, Mailer},
 };
 
-/// Connections to one server, and so mails on their way at the same time: enough to hide its latency, few
+/// Connections to one server, and so messages on their way at the same time: enough to hide its latency, few
 /// enough for servers that limit connections a client (10 to 20 are common).
 pub const MAX_CONNECTIONS: usize = 8;
+
+/// Mails that are waited for at a time: for each connection the one that it carries, and the next, which is announced
+/// with it.
+const MAX_WAITING: usize = 2 * MAX_CONNECTIONS;
 
 /// How long the server may take for one reply. A server that takes the mail and replies later gets it
 /// again, under the same Message-ID. RFC 5321 asks for minutes; a stop has 10 s.
@@ -43,7 +49,7 @@ const UNUSED: Unused = Unused {
 
 /// Hands mail to one server, over connections that are used again.
 pub struct SmtpMailer {
-    connections: Connections,
+    line: Line,
     from: Mailbox,
 }
 
@@ -61,7 +67,7 @@ impl SmtpMailer {
         let server = Server::at(url)
             .ok_or_else(|| store::Error::Failed("the SMTP URL is none that can be used".to_owned()))?;
         Ok(Self {
-            connections: Connections::new(server, UNUSED),
+            line: Line::over(Connections::new(server, UNUSED)),
             from,
         })
     }
@@ -77,13 +83,13 @@ impl fmt::Debug for SmtpMailer {
 #[async_trait]
 impl Mailer for SmtpMailer {
     fn at_once(&self) -> usize {
-        MAX_CONNECTIONS
+        MAX_WAITING
     }
 
     async fn send(&self, mail: &Mail) -> Result<(), Error> {
-        let message = compose(&self.from, mail)?;
-        self.connections
-            .send(message.envelope(), &message.formatted())
+        let composed = compose(&self.from, mail)?;
+        self.line
+            .send(composed)
             .await
             .map_err(|trouble| refusal(&trouble, mail.to_email.is_ascii()))
     }

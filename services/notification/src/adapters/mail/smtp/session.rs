@@ -1,18 +1,20 @@
 //! What is said over a connection to hand over mails, one after the other (an SMTP session, RFC 5321).
 //!
 //! A server that takes commands before it has answered those before (PIPELINING, RFC 2920, and most do) gets a mail
-//! in two round trips: all that announces it, then the message. Any other gets one command at a time.
+//! in two round trips: all that announces it, then the message. What announces the next mail may go with that
+//! message, so that each of many takes one. Any other server gets one command at a time.
 
-use lettre::{
-    address::Envelope,
-    transport::smtp::{
-        client::AsyncSmtpConnection,
-        commands::{Data, Ehlo, Mail, Rcpt, Rset},
-        extension::{ClientId, Extension, MailBodyParameter, MailParameter},
-    },
+use lettre::transport::smtp::{
+    client::AsyncSmtpConnection,
+    commands::{Data, Ehlo, Mail, Rcpt, Rset},
+    extension::{ClientId, Extension, MailBodyParameter, MailParameter},
+    response::Response,
 };
 
-use super::trouble::{Trouble, in_time};
+use super::{
+    super::compose::Composed,
+    trouble::{Trouble, in_time},
+};
 
 /// What a server says that takes commands before it has answered those before.
 const PIPELINING: &str = "PIPELINING";
@@ -39,26 +41,25 @@ impl Session {
     }
 
     /// Announces a mail: until its message is sent, the server has nothing of it.
-    pub(super) async fn announce(&mut self, envelope: &Envelope, message: &[u8]) -> Result<(), Trouble> {
-        let mail = self.mail(envelope, message)?;
-        let recipients = envelope.to().iter();
-        let recipients = recipients.map(|to| Rcpt::new(to.clone(), Vec::new()));
+    pub(super) async fn announce(&mut self, mail: &Composed) -> Result<(), Trouble> {
+        let sender = self.sender(mail)?;
         if self.takes_ahead {
-            let recipients: String = recipients.map(|recipient| recipient.to_string()).collect();
-            let commands = format!("{mail}{recipients}{Data}");
-            self.announce_ahead(&commands, envelope.to().len()).await
+            let commands = format!("{sender}{}{Data}", recipients(mail));
+            let reply = in_time(self.connection.command(commands)).await;
+            self.announced(reply, mail).await
         } else {
-            in_time(self.connection.command(mail)).await?;
-            for recipient in recipients {
+            in_time(self.connection.command(sender)).await?;
+            for recipient in recipients(mail).split_inclusive('\n') {
                 in_time(self.connection.command(recipient)).await?;
             }
             in_time(self.connection.command(Data)).await.map(drop)
         }
     }
 
-    /// Sends commands that name a sender and so many recipients, and that the message comes next.
-    async fn announce_ahead(&mut self, commands: &str, recipients: usize) -> Result<(), Trouble> {
-        let mut reply = in_time(self.connection.command(commands)).await;
+    /// Whether the server wants the message of a mail that was announced ahead, by its replies of which this is the
+    /// first: one to the sender, one to each recipient, and one to that the message comes next.
+    async fn announced(&mut self, first: Result<Response, Trouble>, mail: &Composed) -> Result<(), Trouble> {
+        let (mut reply, recipients) = (first, mail.envelope.to().len());
         let mut refused = None;
         for _ in 0..=recipients {
             match reply {
@@ -78,11 +79,12 @@ impl Session {
         Err(refused)
     }
 
-    fn mail(&self, envelope: &Envelope, message: &[u8]) -> Result<Mail, Trouble> {
-        let mut addresses = envelope
-            .from()
+    /// The command that names who sends a mail, and what it needs.
+    fn sender(&self, mail: &Composed) -> Result<Mail, Trouble> {
+        let from = mail.envelope.from();
+        let mut addresses = from
             .into_iter()
-            .chain(envelope.to())
+            .chain(mail.envelope.to())
             .map(AsRef::<str>::as_ref);
         let mut parameters = Vec::new();
         let mut need = |extension, parameter| {
@@ -93,16 +95,46 @@ impl Session {
         if !addresses.all(str::is_ascii) {
             need(Extension::SmtpUtfEight, MailParameter::SmtpUtfEight)?;
         }
-        if !message.is_ascii() {
+        if !mail.message.is_ascii() {
             let eight_bit = MailParameter::Body(MailBodyParameter::EightBitMime);
             need(Extension::EightBitMime, eight_bit)?;
         }
-        Ok(Mail::new(envelope.from().cloned(), parameters))
+        Ok(Mail::new(from.cloned(), parameters))
     }
 
     /// Sends the message of the mail that was announced. `Ok` means that the server has it.
-    pub(super) async fn hand_over(&mut self, message: &[u8]) -> Result<(), Trouble> {
-        in_time(self.connection.message(message)).await.map(drop)
+    pub(super) async fn hand_over(&mut self, mail: &Composed) -> Result<(), Trouble> {
+        in_time(self.connection.command(ended(mail))).await.map(drop)
+    }
+
+    /// Sends the message of the mail that was announced, and announces another, in one round trip if the server
+    /// takes commands ahead. Answers for both.
+    pub(super) async fn hand_over_and_announce(
+        &mut self,
+        mail: &Composed,
+        next: &Composed,
+    ) -> (Result<(), Trouble>, Result<(), Trouble>) {
+        let ahead = match self.sender(next) {
+            Ok(sender) if self.takes_ahead => Some(sender),
+            _ => None,
+        };
+        let message = ended(mail);
+        let handed_over = match &ahead {
+            Some(sender) => {
+                let commands = format!("{message}{sender}{}{Data}", recipients(next));
+                in_time(self.connection.command(commands)).await
+            }
+            None => in_time(self.connection.command(message)).await,
+        };
+        let announced = match &handed_over {
+            Err(trouble) if !trouble.is_refusal() => Err(Trouble::NotTried),
+            _ if ahead.is_none() => self.announce(next).await,
+            _ => {
+                let reply = in_time(self.connection.read_response()).await;
+                self.announced(reply, next).await
+            }
+        };
+        (handed_over.map(drop), announced)
     }
 
     /// Makes the server forget a mail that it refused. `false` when the session cannot go on.
@@ -128,22 +160,43 @@ impl Session {
     }
 }
 
+/// The commands that name whom a mail is for, a line each.
+fn recipients(mail: &Composed) -> String {
+    let recipients = mail.envelope.to().iter();
+    recipients
+        .map(|to| Rcpt::new(to.clone(), Vec::new()).to_string())
+        .collect()
+}
+
+/// A message with the mark of its end, which no line of it looks like: one that begins with a dot gets a second
+/// (RFC 5321, 4.5.2).
+fn ended(mail: &Composed) -> String {
+    let dot = if mail.message.starts_with('.') { "." } else { "" };
+    format!("{dot}{}.\r\n", mail.message.replace("\r\n.", "\r\n.."))
+}
+
 #[cfg(test)]
 mod tests {
+    use lettre::address::Envelope;
+
     use super::{
         super::peer::{Does, Peer},
         *,
     };
 
-    fn to(recipients: &[&str]) -> Envelope {
+    fn to(recipients: &[&str]) -> Composed {
         let addresses = recipients.iter().map(|to| to.parse().unwrap());
-        Envelope::new(Some("orders@x".parse().unwrap()), addresses.collect()).unwrap()
+        let envelope = Envelope::new(Some("orders@x".parse().unwrap()), addresses.collect());
+        Composed {
+            envelope: envelope.unwrap(),
+            message: "Subject: s\r\n\r\nhello\r\n".to_owned(),
+        }
     }
 
     async fn send(session: &mut Session, recipients: &[&str]) -> Result<(), Trouble> {
-        let message = b"Subject: s\r\n\r\nhello\r\n";
-        session.announce(&to(recipients), message).await?;
-        session.hand_over(message).await
+        let mail = to(recipients);
+        session.announce(&mail).await?;
+        session.hand_over(&mail).await
     }
 
     /// Says that it takes commands ahead.
@@ -161,6 +214,31 @@ mod tests {
         for _ in 0..2 {
             send(&mut session, &["ada@x", "bob@x"]).await.unwrap();
         }
+    }
+
+    #[tokio::test]
+    async fn a_message_and_what_announces_the_next_mail_go_together() {
+        let peer = Peer::start(|_, line| match line.get(..4).unwrap_or(line) {
+            "EHLO" => OFFER,
+            "MAIL" | "." => Does::Nothing,
+            "RCPT" if line.contains("ada") => Does::Reply("250 ok\r\n250 ok"),
+            // Of the message, then of the next mail.
+            "RCPT" => Does::Reply("554 no such text\r\n250 ok\r\n250 ok"),
+            _ => Does::Take,
+        });
+        let mut session = peer.await.server().connect().await.unwrap();
+        let (first, next) = (to(&["ada@x"]), to(&["bob@x"]));
+        session.announce(&first).await.unwrap();
+        let (sent, announced) = session.hand_over_and_announce(&first, &next).await;
+        assert!(sent.unwrap_err().is_refusal());
+        announced.unwrap();
+    }
+
+    #[test]
+    fn no_line_of_a_message_looks_like_its_end() {
+        let mut mail = to(&["ada@x"]);
+        mail.message = ".\r\n..a\r\n.b.\r\n\r\n.\r\nc\r\n".to_owned();
+        assert_eq!(ended(&mail), "..\r\n...a\r\n..b.\r\n\r\n..\r\nc\r\n.\r\n");
     }
 
     #[tokio::test]

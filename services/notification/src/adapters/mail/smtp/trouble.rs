@@ -24,6 +24,8 @@ pub(super) enum Trouble {
     Connect(io::Error),
     /// It did not reply in time.
     TimedOut,
+    /// Something else went wrong before the mail's turn came.
+    NotTried,
     /// It cannot take an address, or a text, beyond ASCII.
     OnlyAscii,
 }
@@ -59,11 +61,12 @@ impl Trouble {
     /// In our own words: replies quote addresses.
     fn describe(&self) -> String {
         let Some(error) = self.io() else {
-            return if matches!(self, Self::TimedOut) {
-                "the server did not reply in time".to_owned()
-            } else {
-                "the server does not speak SMTP as expected".to_owned()
-            };
+            return match self {
+                Self::TimedOut => "the server did not reply in time",
+                Self::NotTried => "the server failed to take the mail before",
+                _ => "the server does not speak SMTP as expected",
+            }
+            .to_owned();
         };
         if error.kind() == io::ErrorKind::TimedOut {
             "the server did not reply in time".to_owned()
