@@ -13,6 +13,11 @@ use waybill::{
     grpc::page::{Cursor, Page},
     message::Message,
 };
+use waybill_notification::{
+    Mailbox,
+    adapters::{events::notice_in, mail::compose},
+    domain::{contact::Contact, mail::Mail},
+};
 use waybill_order::{adapters::events::ContractEvents, ports::OrderEvents};
 use waybill_user::adapters::events::stats_change;
 
@@ -26,6 +31,7 @@ pub(crate) const ALL: &[(&str, Path)] = &[
     ("place_order", place_order),
     ("publish_event", publish_event),
     ("consume_event", consume_event),
+    ("compose_mail", compose_mail),
     ("record_failure", failing),
     ("page_token", page_token),
 ];
@@ -51,8 +57,7 @@ fn publish_event(rounds: u64) {
     let (events, order, context) = (events(), placement::order(), Context::new("c"));
     for _ in 0..rounds {
         let message = events.created(black_box(&order), &context);
-        let properties = amqp::properties(message.properties, message.headers);
-        black_box(properties.expect("the message fits"));
+        black_box(amqp::properties(message.properties, message.headers).expect("the message fits"));
     }
 }
 
@@ -66,6 +71,24 @@ fn consume_event(rounds: u64) {
     for _ in 0..rounds {
         let envelope = Envelope::from_message(black_box(&message)).expect("it is an event");
         black_box(stats_change(&envelope).expect("it changes statistics"));
+    }
+}
+
+/// A message becomes an envelope, a notice, a letter, and that a mail's headers and body.
+fn compose_mail(rounds: u64) {
+    let message = message();
+    let from: Mailbox = "Waybill <orders@example.com>".parse().expect("it is one");
+    let contact = Contact {
+        user_id: Uuid::from_u128(7),
+        email: "ada@example.com".to_owned(),
+        display_name: "Ada Lovelace".to_owned(),
+        version: 1,
+    };
+    for _ in 0..rounds {
+        let envelope = Envelope::from_message(black_box(&message)).expect("it is an event");
+        let notice = notice_in(&envelope).expect("it is told");
+        let mail = Mail::new(&notice, &contact, "example.com");
+        black_box(compose(&from, &mail).expect("it can be mailed"));
     }
 }
 
