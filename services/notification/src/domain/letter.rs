@@ -102,6 +102,14 @@ Order: 00000000-0000-0000-0000-000000000003
     }
 
     #[test]
+    fn lines_are_so_short_that_a_mail_needs_no_encoding() {
+        let letter = Letter::new(&notice(Kind::Cancellation), "Ada Lovelace");
+        for line in letter.plain.lines().chain(letter.html.lines()) {
+            assert!(line.len() < 76, "{line}");
+        }
+    }
+
+    #[test]
     fn a_cancellation_says_why_if_anybody_did() {
         let mut notice = notice(Kind::Cancellation);
         assert!(!Letter::new(&notice, "Ada").plain.contains("Reason"));

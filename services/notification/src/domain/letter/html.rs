@@ -1,6 +1,6 @@
 //! The HTML part: a table that any mail program shows, with no style sheet and nothing to load.
 
-use std::fmt::Write;
+use std::fmt::{Display, Write};
 
 use super::{greeting, opening, subject};
 use crate::domain::{
@@ -14,28 +14,23 @@ pub(super) fn body(notice: &Notice, name: &str) -> String {
     text
 }
 
+/// In lines of less than 76 characters, unless what somebody else chose is longer. Text with a longer one is sent as
+/// quoted-printable, which is more work than all else about a mail.
 fn write(text: &mut String, notice: &Notice, name: &str) -> std::fmt::Result {
     writeln!(text, "<!DOCTYPE html>\n<html lang=\"en\">")?;
-    writeln!(
-        text,
-        "<head><meta charset=\"utf-8\"><title>{}</title></head>\n<body>",
-        subject(notice)
-    )?;
+    writeln!(text, "<head>\n<meta charset=\"utf-8\">")?;
+    writeln!(text, "<title>\n{}\n</title>\n</head>\n<body>", subject(notice))?;
     writeln!(text, "<p>{},</p>", from_outside(&greeting(name)))?;
     writeln!(text, "<p>{}</p>", opening(notice.kind))?;
     writeln!(text, "<table cellpadding=\"4\">")?;
-    writeln!(
-        text,
-        "<tr><th align=\"left\">Product</th><th>Quantity</th><th>Price</th><th>Sum</th></tr>"
-    )?;
+    writeln!(text, "<tr>\n<th align=\"left\">Product</th>")?;
+    writeln!(text, "<th>Quantity</th>\n<th>Price</th>\n<th>Sum</th>\n</tr>")?;
     for item in &notice.items {
         write_row(text, item)?;
     }
-    writeln!(
-        text,
-        "<tr><th align=\"left\" colspan=\"3\">Total</th><th align=\"right\">{}</th></tr>\n</table>",
-        from_outside(&notice.total.to_string())
-    )?;
+    let total = from_outside(&notice.total.to_string());
+    writeln!(text, "<tr>\n<th align=\"left\" colspan=\"3\">Total</th>")?;
+    writeln!(text, "<th align=\"right\">{total}</th>\n</tr>\n</table>")?;
     writeln!(text, "<p>Order: {}</p>", notice.order_id)?;
     let reason = from_outside(&notice.reason);
     if !reason.is_empty() {
@@ -49,11 +44,11 @@ fn write_row(text: &mut String, item: &Item) -> std::fmt::Result {
     let quantity = item.quantity;
     let price = from_outside(&item.unit_price.to_string());
     let sum = from_outside(&item.unit_price.times(quantity).to_string());
-    writeln!(
-        text,
-        "<tr><td>{product}</td><td align=\"right\">{quantity}</td>\
-         <td align=\"right\">{price}</td><td align=\"right\">{sum}</td></tr>"
-    )
+    writeln!(text, "<tr>\n<td>{product}</td>")?;
+    for number in [&quantity as &dyn Display, &price, &sum] {
+        writeln!(text, "<td align=\"right\">{number}</td>")?;
+    }
+    writeln!(text, "</tr>")
 }
 
 /// Text that somebody else chose; a currency code is no exception.
