@@ -14,8 +14,8 @@ pub(super) fn body(notice: &Notice, name: &str) -> String {
     text
 }
 
-/// In lines of less than 76 characters, unless what somebody else chose is longer. Text with a longer one is sent as
-/// quoted-printable, which is more work than all else about a mail.
+/// In lines of less than 76 characters, unless what somebody else chose is longer. Text with a longer one is encoded
+/// for its way, as quoted-printable, which is a fifth of the work of making a mail.
 fn write(text: &mut String, notice: &Notice, name: &str) -> std::fmt::Result {
     writeln!(text, "<!DOCTYPE html>\n<html lang=\"en\">")?;
     writeln!(text, "<head>\n<meta charset=\"utf-8\">")?;

@@ -94,8 +94,8 @@ impl Carriers {
     /// Carries a mail over a connection, and those that wait meanwhile. A connection that proves dead is replaced
     /// only while the server has nothing of the mail.
     async fn carry_over(&self, mut connection: Connection, mut entry: Entry) {
-        let mut announced = connection.session.announce(&entry.mail).await;
         let sent = loop {
+            let mut announced = connection.session.announce(&entry.mail).await;
             if connection.is_used && announced.as_ref().is_err_and(Trouble::is_hang_up) {
                 announced = match self.connections.renew(&mut connection).await {
                     Ok(()) => connection.session.announce(&entry.mail).await,
@@ -105,13 +105,19 @@ impl Carriers {
             if announced.is_err() {
                 break announced;
             }
+            let next = self.waiting().next();
             let session = &mut connection.session;
-            let Some(next) = self.waiting().next() else {
-                break session.hand_over(&entry.mail).await;
+            let sent = session
+                .hand_over(&entry.mail, next.as_ref().map(|next| &next.mail))
+                .await;
+            let Some(next) = next else {
+                break sent;
             };
-            let (sent, then) = session.hand_over_and_announce(&entry.mail, &next.mail).await;
-            self.answer(entry, sent);
-            (entry, announced) = (next, then);
+            let is_over = sent.as_ref().is_err_and(|trouble| !trouble.is_refusal());
+            self.answer(mem::replace(&mut entry, next), sent);
+            if is_over {
+                break Err(Trouble::NotTried);
+            }
             connection.is_used = true;
         };
         let is_usable = match &sent {

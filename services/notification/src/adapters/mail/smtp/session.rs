@@ -4,6 +4,8 @@
 //! in two round trips: all that announces it, then the message. What announces the next mail may go with that
 //! message, so that each of many takes one. Any other server gets one command at a time.
 
+use std::mem;
+
 use lettre::transport::smtp::{
     client::AsyncSmtpConnection,
     commands::{Data, Ehlo, Mail, Rcpt, Rset},
@@ -22,6 +24,8 @@ const PIPELINING: &str = "PIPELINING";
 pub(super) struct Session {
     connection: AsyncSmtpConnection,
     takes_ahead: bool,
+    /// The next mail was announced with the message before, and the replies to that are still to come.
+    is_announced: bool,
     /// The server has said to go on with a message, which it does not get: one of its recipients was refused.
     awaits_message: bool,
 }
@@ -36,24 +40,26 @@ impl Session {
                 .message()
                 .any(|line| line.trim().eq_ignore_ascii_case(PIPELINING)),
             connection,
+            is_announced: false,
             awaits_message: false,
         })
     }
 
     /// Announces a mail: until its message is sent, the server has nothing of it.
     pub(super) async fn announce(&mut self, mail: &Composed) -> Result<(), Trouble> {
-        let sender = self.sender(mail)?;
-        if self.takes_ahead {
-            let commands = format!("{sender}{}{Data}", recipients(mail));
-            let reply = in_time(self.connection.command(commands)).await;
-            self.announced(reply, mail).await
-        } else {
-            in_time(self.connection.command(sender)).await?;
-            for recipient in recipients(mail).split_inclusive('\n') {
-                in_time(self.connection.command(recipient)).await?;
-            }
-            in_time(self.connection.command(Data)).await.map(drop)
+        if mem::take(&mut self.is_announced) {
+            let reply = in_time(self.connection.read_response()).await;
+            return self.announced(reply, mail).await;
         }
+        if self.takes_ahead {
+            let announcement = self.announcement(mail)?;
+            let reply = in_time(self.connection.command(announcement)).await;
+            return self.announced(reply, mail).await;
+        }
+        for command in self.announcement(mail)?.split_inclusive('\n') {
+            in_time(self.connection.command(command)).await?;
+        }
+        Ok(())
     }
 
     /// Whether the server wants the message of a mail that was announced ahead, by its replies of which this is the
@@ -79,6 +85,15 @@ impl Session {
         Err(refused)
     }
 
+    /// The commands that announce a mail, a line each: who sends it, whom it is for, and that its message comes next.
+    fn announcement(&self, mail: &Composed) -> Result<String, Trouble> {
+        let mut commands = self.sender(mail)?.to_string();
+        for to in mail.envelope.to() {
+            commands += &Rcpt::new(to.clone(), Vec::new()).to_string();
+        }
+        Ok(commands + &Data.to_string())
+    }
+
     /// The command that names who sends a mail, and what it needs.
     fn sender(&self, mail: &Composed) -> Result<Mail, Trouble> {
         let from = mail.envelope.from();
@@ -102,39 +117,23 @@ impl Session {
         Ok(Mail::new(from.cloned(), parameters))
     }
 
-    /// Sends the message of the mail that was announced. `Ok` means that the server has it.
-    pub(super) async fn hand_over(&mut self, mail: &Composed) -> Result<(), Trouble> {
-        in_time(self.connection.command(ended(mail))).await.map(drop)
-    }
-
-    /// Sends the message of the mail that was announced, and announces another, in one round trip if the server
-    /// takes commands ahead. Answers for both.
-    pub(super) async fn hand_over_and_announce(
+    /// Sends the message of the mail that was announced, and with it, if the server takes commands ahead, what
+    /// announces the next, which is to be [announced](Self::announce) after this. `Ok` means that the server has the
+    /// first.
+    pub(super) async fn hand_over(
         &mut self,
         mail: &Composed,
-        next: &Composed,
-    ) -> (Result<(), Trouble>, Result<(), Trouble>) {
-        let ahead = match self.sender(next) {
-            Ok(sender) if self.takes_ahead => Some(sender),
-            _ => None,
-        };
-        let message = ended(mail);
-        let handed_over = match &ahead {
-            Some(sender) => {
-                let commands = format!("{message}{sender}{}{Data}", recipients(next));
-                in_time(self.connection.command(commands)).await
-            }
-            None => in_time(self.connection.command(message)).await,
-        };
-        let announced = match &handed_over {
-            Err(trouble) if !trouble.is_refusal() => Err(Trouble::NotTried),
-            _ if ahead.is_none() => self.announce(next).await,
-            _ => {
-                let reply = in_time(self.connection.read_response()).await;
-                self.announced(reply, next).await
-            }
-        };
-        (handed_over.map(drop), announced)
+        next: Option<&Composed>,
+    ) -> Result<(), Trouble> {
+        let mut commands = ended(mail);
+        if self.takes_ahead
+            && let Some(next) = next
+            && let Ok(announcement) = self.announcement(next)
+        {
+            commands += &announcement;
+            self.is_announced = true;
+        }
+        in_time(self.connection.command(commands)).await.map(drop)
     }
 
     /// Makes the server forget a mail that it refused. `false` when the session cannot go on.
@@ -158,14 +157,6 @@ impl Session {
     pub(super) fn is_encrypted(&self) -> bool {
         self.connection.is_encrypted()
     }
-}
-
-/// The commands that name whom a mail is for, a line each.
-fn recipients(mail: &Composed) -> String {
-    let recipients = mail.envelope.to().iter();
-    recipients
-        .map(|to| Rcpt::new(to.clone(), Vec::new()).to_string())
-        .collect()
 }
 
 /// A message with the mark of its end, which no line of it looks like: one that begins with a dot gets a second
@@ -196,7 +187,7 @@ mod tests {
     async fn send(session: &mut Session, recipients: &[&str]) -> Result<(), Trouble> {
         let mail = to(recipients);
         session.announce(&mail).await?;
-        session.hand_over(&mail).await
+        session.hand_over(&mail, None).await
     }
 
     /// Says that it takes commands ahead.
@@ -229,9 +220,9 @@ mod tests {
         let mut session = peer.await.server().connect().await.unwrap();
         let (first, next) = (to(&["ada@x"]), to(&["bob@x"]));
         session.announce(&first).await.unwrap();
-        let (sent, announced) = session.hand_over_and_announce(&first, &next).await;
+        let sent = session.hand_over(&first, Some(&next)).await;
         assert!(sent.unwrap_err().is_refusal());
-        announced.unwrap();
+        session.announce(&next).await.unwrap();
     }
 
     #[test]

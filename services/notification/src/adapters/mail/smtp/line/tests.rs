@@ -234,6 +234,36 @@ async fn a_refused_mail_leaves_those_beside_it_alone() {
     }
 }
 
+/// Such limits are common: "421 too many messages in this session".
+#[tokio::test]
+async fn a_server_that_takes_one_mail_a_connection_gets_all() {
+    static MAILS: [AtomicUsize; 100] = [const { AtomicUsize::new(0) }; 100];
+    fn takes_one(number: usize, line: &str) -> Does {
+        match line.get(..4) {
+            Some("MAIL") if MAILS[number].fetch_add(1, Ordering::Relaxed) > 0 => Does::Reply("421 enough"),
+            _ => Does::Take,
+        }
+    }
+    for server in [
+        |number, line: &str| match line.get(..4) {
+            Some("EHLO") => Does::Reply("250-here\r\n250 PIPELINING"),
+            _ => takes_one(number, line),
+        },
+        |number, line: &str| takes_one(number, line),
+    ] as [fn(usize, &str) -> Does; 2]
+    {
+        for mails in &MAILS {
+            mails.store(0, Ordering::Relaxed);
+        }
+        let peer = Peer::start(server).await;
+        let sent = send_many(&line(&peer, LONG), "eve@x").await;
+        assert!(sent.iter().all(Result::is_ok), "{sent:?}");
+        let mails = mails(&peer);
+        let connections: HashSet<_> = mails.iter().collect();
+        assert_eq!((mails.len(), connections.len()), (sent.len(), sent.len()));
+    }
+}
+
 #[tokio::test]
 async fn those_in_the_line_are_not_tried_when_the_server_is_gone() {
     let peer = Peer::start(|_, line| match line {
