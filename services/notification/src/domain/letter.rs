@@ -3,7 +3,14 @@
 mod html;
 mod plain;
 
-use super::{notice::Notice, notification::Kind, text::one_line};
+use std::borrow::Cow;
+
+use super::{
+    money::Money,
+    notice::{Item, Notice},
+    notification::Kind,
+    text::one_line,
+};
 
 /// What one mail says.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -19,12 +26,62 @@ pub struct Letter {
 impl Letter {
     /// The letter that tells `notice` to somebody called `name`.
     pub fn new(notice: &Notice, name: &str) -> Self {
+        let told = Told::new(notice, name);
         Self {
-            subject: subject(notice),
-            plain: plain::body(notice, name),
-            html: html::body(notice, name),
+            plain: plain::body(&told),
+            html: html::body(&told),
+            subject: told.subject,
         }
     }
+}
+
+/// What both parts say: texts of one line each, in which nothing is markup.
+struct Told<'a> {
+    subject: String,
+    greeting: String,
+    opening: &'static str,
+    rows: Vec<Row<'a>>,
+    total: String,
+    order_id: String,
+    reason: Cow<'a, str>,
+}
+
+/// What is said of one item.
+struct Row<'a> {
+    product: Cow<'a, str>,
+    quantity: u32,
+    price: String,
+    sum: String,
+}
+
+impl<'a> Told<'a> {
+    fn new(notice: &'a Notice, name: &str) -> Self {
+        Self {
+            subject: subject(notice),
+            greeting: format!("Hello {}", one_line(name)).trim_end().to_owned(),
+            opening: opening(notice.kind),
+            rows: notice.items.iter().map(Row::new).collect(),
+            total: amount(&notice.total),
+            order_id: notice.order_id.to_string(),
+            reason: one_line(&notice.reason),
+        }
+    }
+}
+
+impl<'a> Row<'a> {
+    fn new(item: &'a Item) -> Self {
+        Self {
+            product: one_line(&item.product_id),
+            quantity: item.quantity,
+            price: amount(&item.unit_price),
+            sum: amount(&item.unit_price.times(item.quantity)),
+        }
+    }
+}
+
+/// A currency code is somebody else's text too.
+fn amount(money: &Money) -> String {
+    one_line(&money.to_string()).into_owned()
 }
 
 /// The subject line under which `notice` is told.
@@ -34,10 +91,6 @@ pub fn subject(notice: &Notice) -> String {
         Kind::Cancellation => "was cancelled",
     };
     format!("Your order {} {what}", notice.order_id)
-}
-
-fn greeting(name: &str) -> String {
-    format!("Hello {}", one_line(name)).trim_end().to_owned()
 }
 
 /// The sentence under the greeting.
@@ -55,7 +108,6 @@ mod tests {
     use uuid::Uuid;
 
     use super::*;
-    use crate::domain::{money::Money, notice::Item};
 
     fn notice(kind: Kind) -> Notice {
         let item = |product_id: &str, quantity, units, nanos| Item {

@@ -44,14 +44,16 @@ impl fmt::Display for Money {
             .map_or(0, usize::from);
         let magnitude = self.nanos.unsigned_abs();
         let scale = NANOS_PER_UNIT.unsigned_abs();
-        let all = format!("{:0MAX_DIGITS$}", magnitude % scale);
-        let needed = all.trim_end_matches('0').len();
-        let shown = needed.max(minor.min(MAX_DIGITS));
+        let (units, mut fraction, mut digits) = (magnitude / scale, magnitude % scale, MAX_DIGITS);
+        while digits > minor && fraction.is_multiple_of(10) {
+            fraction /= 10;
+            digits -= 1;
+        }
 
         let sign = if self.nanos < 0 { "-" } else { "" };
-        write!(f, "{sign}{}", magnitude / scale)?;
-        if shown > 0 {
-            write!(f, ".{}", &all[..shown])?;
+        write!(f, "{sign}{units}")?;
+        if digits > 0 {
+            write!(f, ".{fraction:0digits$}")?;
         }
         write!(f, " {}", self.currency)
     }

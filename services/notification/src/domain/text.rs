@@ -1,12 +1,15 @@
 //! Text from outside, made safe for where it goes.
 
-use std::fmt::Write;
+use std::{borrow::Cow, fmt::Write};
 
 /// One line of text: every control character, line breaks included, becomes a space, and the ends
 /// are trimmed. What a user typed can then end neither a header nor a line of a letter.
-pub fn one_line(text: &str) -> String {
-    let spaced = text.replace(is_break, " ");
-    spaced.trim().to_owned()
+pub fn one_line(text: &str) -> Cow<'_, str> {
+    // Nearly all that is told is printable ASCII, which is seen a byte at a time.
+    if text.bytes().all(|byte| matches!(byte, b' '..=b'~')) {
+        return Cow::Borrowed(text.trim_matches(' '));
+    }
+    Cow::Owned(text.replace(is_break, " ").trim().to_owned())
 }
 
 /// Control characters, and the two separators that are no controls but break lines too.
@@ -15,17 +18,24 @@ fn is_break(c: char) -> bool {
 }
 
 /// Text for an HTML element or a quoted attribute.
-pub fn escape_html(text: &str) -> String {
+pub fn escape_html(text: &str) -> Cow<'_, str> {
+    if !text.bytes().any(is_markup) {
+        return Cow::Borrowed(text);
+    }
     let mut escaped = String::with_capacity(text.len());
     for c in text.chars() {
-        match c {
-            '&' | '<' | '>' | '"' | '\'' => {
-                write!(escaped, "&#{};", u32::from(c)).expect("a string takes any text");
-            }
-            _ => escaped.push(c),
+        if u8::try_from(c).is_ok_and(is_markup) {
+            write!(escaped, "&#{};", u32::from(c)).expect("a string takes any text");
+        } else {
+            escaped.push(c);
         }
     }
-    escaped
+    Cow::Owned(escaped)
+}
+
+/// Bytes that stand for themselves in no character of more than one byte.
+fn is_markup(byte: u8) -> bool {
+    matches!(byte, b'&' | b'<' | b'>' | b'"' | b'\'')
 }
 
 #[cfg(test)]
@@ -38,6 +48,8 @@ mod tests {
             one_line(" Ada\r\nBcc: x@example.com\u{2028}\0 "),
             "Ada  Bcc: x@example.com"
         );
+        assert_eq!(one_line(" \u{a0}\u{e9}\u{85}"), "\u{e9}");
+        assert_eq!(one_line("  "), "");
     }
 
     #[test]
@@ -46,5 +58,6 @@ mod tests {
             escape_html(r#"<a href="x">'&'</a>"#),
             "&#60;a href=&#34;x&#34;&#62;&#39;&#38;&#39;&#60;/a&#62;"
         );
+        assert_eq!(escape_html("\u{e9}\u{a9}<"), "\u{e9}\u{a9}&#60;");
     }
 }

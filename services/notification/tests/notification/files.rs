@@ -51,7 +51,7 @@ async fn a_mail_is_one_file_and_a_repeat_writes_the_same_bytes() {
     }
     assert_eq!(contents[0], contents[1]);
     assert!(
-        contents[0].contains("To: Ada <ada@example.com>\r\n"),
+        contents[0].contains("To: \"Ada\" <ada@example.com>\r\n"),
         "{}",
         contents[0]
     );

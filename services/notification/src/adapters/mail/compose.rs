@@ -1,25 +1,17 @@
 //! Makes an RFC 5322 message of a mail. The same mail gives the same bytes.
 
-use std::time::UNIX_EPOCH;
-
-use lettre::{
-    Address,
-    address::Envelope as SmtpEnvelope,
-    message::{
-        Mailbox, Mailboxes, MultiPart, SinglePart,
-        header::{
-            ContentType, Date, From, HeaderName, HeaderValue, MIME_VERSION_1_0, MessageId, Subject, To,
-        },
-    },
+use lettre::{address::Envelope as SmtpEnvelope, message::Mailbox};
+use mail_builder::{
+    MessageBuilder,
+    headers::{address::Address, content_type::ContentType, date::Date, raw::Raw},
+    mime::MimePart,
 };
+use waybill::clock::unix_millis;
 
 use crate::{
     domain::{mail::Mail, text::one_line},
     ports::mailer::Error,
 };
-
-/// Tells autoresponders not to answer (RFC 3834).
-const AUTO_SUBMITTED: HeaderName = HeaderName::new_from_ascii_str("Auto-Submitted");
 
 /// A message, and from whom to whom it goes.
 pub struct Composed {
@@ -30,36 +22,40 @@ pub struct Composed {
 }
 
 /// The message from `from` that holds `mail`, or why its recipient can never get one.
-///
-/// It is put together as lettre's `MultiPart`, which may have any header, and not as its `Message`, which parses
-/// those that it has just written.
 pub fn compose(from: &Mailbox, mail: &Mail) -> Result<Composed, Error> {
     let to = recipient(mail)?;
-    let envelope =
-        SmtpEnvelope::new(Some(from.email.clone()), vec![to.email.clone()]).map_err(|_| unwritable())?;
-    let mut message = MultiPart::builder()
-        .header(MessageId::from(mail.message_id.clone()))
-        // A mail date before 1970 cannot be written, and a stranger's event may claim one.
-        .header(Date::new(mail.time.max(UNIX_EPOCH)))
-        .header(From::from(Mailboxes::from(from.clone())))
-        .header(To::from(Mailboxes::from(to)))
-        .header(Subject::from(one_line(&mail.letter.subject)))
-        .header(MIME_VERSION_1_0)
-        .header(alternatives(mail))
-        .singlepart(SinglePart::plain(mail.letter.plain.clone()))
-        .singlepart(SinglePart::html(mail.letter.html.clone()));
-    let headers = message.headers_mut();
-    headers.insert_raw(HeaderValue::new(AUTO_SUBMITTED, "auto-generated".to_owned()));
-    let message = String::from_utf8(message.formatted()).map_err(|_| unwritable())?;
+    let message = MessageBuilder::new()
+        .message_id(mail.message_id.trim_matches(['<', '>']))
+        .date(date(mail))
+        .from(address(from))
+        .to(address(&to))
+        .subject(one_line(&mail.letter.subject))
+        // Tells autoresponders not to answer (RFC 3834).
+        .header("Auto-Submitted", Raw::new("auto-generated"))
+        .body(alternatives(mail))
+        .write_to_string()
+        .map_err(|_| unwritable())?;
+    let envelope = SmtpEnvelope::new(Some(from.email.clone()), vec![to.email]).map_err(|_| unwritable())?;
     Ok(Composed { envelope, message })
 }
 
-/// Says that the parts tell the same. What separates them is unguessable (an event id has 74 random bits), so no text
-/// can hold it and end a part.
-fn alternatives(mail: &Mail) -> ContentType {
-    let boundary = mail.notification_id.simple();
-    let kind = format!("multipart/alternative; boundary=\"=_{boundary}\"");
-    ContentType::parse(&kind).expect("a boundary of letters and digits is valid")
+/// When the event happened. A mail date before 1970 cannot be written, and a stranger's event may claim one.
+fn date(mail: &Mail) -> Date {
+    Date::new(unix_millis(mail.time) / 1000)
+}
+
+fn address(of: &Mailbox) -> Address<'_> {
+    Address::new_address(of.name.as_deref(), AsRef::<str>::as_ref(&of.email))
+}
+
+/// Both parts tell the same. What separates them is unguessable (an event id has 74 random bits), so no text can hold
+/// it and end a part.
+fn alternatives(mail: &Mail) -> MimePart<'_> {
+    let boundary = format!("=_{}", mail.notification_id.simple());
+    let kind = ContentType::new("multipart/alternative").attribute("boundary", boundary);
+    let plain = MimePart::new("text/plain", mail.letter.plain.as_str());
+    let html = MimePart::new("text/html", mail.letter.html.as_str());
+    MimePart::new(kind, vec![plain, html])
 }
 
 fn unwritable() -> Error {
@@ -72,13 +68,18 @@ fn recipient(mail: &Mail) -> Result<Mailbox, Error> {
     if mail.to_email.chars().any(char::is_control) {
         return Err(invalid());
     }
-    let address: Address = mail.to_email.parse().map_err(|_| invalid())?;
+    let address = mail.to_email.parse().map_err(|_| invalid())?;
     let name = one_line(&mail.to_name);
-    Ok(Mailbox::new((!name.is_empty()).then_some(name), address))
+    Ok(Mailbox::new(
+        (!name.is_empty()).then(|| name.into_owned()),
+        address,
+    ))
 }
 
 #[cfg(test)]
 mod tests {
+    use std::time::UNIX_EPOCH;
+
     use uuid::Uuid;
 
     use super::*;
@@ -109,7 +110,7 @@ mod tests {
         let first = message("ada@example.com", "Ada").unwrap();
         assert_eq!(first, message("ada@example.com", "Ada").unwrap());
         assert!(
-            first.contains("Date: Thu, 01 Jan 1970 00:00:00 +0000\r\n"),
+            first.contains("Date: Thu, 1 Jan 1970 00:00:00 +0000\r\n"),
             "{first}"
         );
     }
@@ -136,6 +137,20 @@ mod tests {
                 matches!(message(email, "Ada"), Err(Error::Rejected(_))),
                 "{email:?}"
             );
+        }
+    }
+
+    #[test]
+    fn whatever_is_told_travels_as_short_lines_of_ascii() {
+        let from = "W\u{e4}ybill <orders@example.com>".parse().unwrap();
+        let mut mail = mail("ada@example.com", &"Zo\u{eb} ".repeat(60));
+        mail.letter.subject = "\u{1f375}".repeat(60);
+        mail.letter.plain = format!("{}\n", "x".repeat(1000));
+        mail.letter.html = "\u{fc} \u{1f375}\n".repeat(60);
+        let message = compose(&from, &mail).unwrap().message;
+        assert!(message.is_ascii(), "{message}");
+        for line in message.split("\r\n") {
+            assert!(line.len() <= 78 && !line.contains('\n'), "{line}");
         }
     }
 

@@ -2,32 +2,28 @@
 
 use std::fmt::Write;
 
-use super::{greeting, opening};
-use crate::domain::{notice::Notice, text::one_line};
+use super::Told;
 
-pub(super) fn body(notice: &Notice, name: &str) -> String {
-    let mut text = String::new();
-    write(&mut text, notice, name).expect("a string takes any text");
+pub(super) fn body(told: &Told<'_>) -> String {
+    let mut text = String::with_capacity(256 + 64 * told.rows.len());
+    write(&mut text, told).expect("a string takes any text");
     text
 }
 
-fn write(text: &mut String, notice: &Notice, name: &str) -> std::fmt::Result {
-    writeln!(text, "{},\n", greeting(name))?;
-    writeln!(text, "{}\n", opening(notice.kind))?;
-    for item in &notice.items {
-        let product = one_line(&item.product_id);
-        let (quantity, price) = (item.quantity, &item.unit_price);
+fn write(text: &mut String, told: &Told<'_>) -> std::fmt::Result {
+    writeln!(text, "{},\n", told.greeting)?;
+    writeln!(text, "{}\n", told.opening)?;
+    for row in &told.rows {
         writeln!(
             text,
-            "- {product}: {quantity} x {price} = {}",
-            price.times(quantity)
+            "- {}: {} x {} = {}",
+            row.product, row.quantity, row.price, row.sum
         )?;
     }
-    writeln!(text, "\nTotal: {}", notice.total)?;
-    writeln!(text, "Order: {}", notice.order_id)?;
-    let reason = one_line(&notice.reason);
-    if !reason.is_empty() {
-        writeln!(text, "Reason: {reason}")?;
+    writeln!(text, "\nTotal: {}", told.total)?;
+    writeln!(text, "Order: {}", told.order_id)?;
+    if !told.reason.is_empty() {
+        writeln!(text, "Reason: {}", told.reason)?;
     }
     Ok(())
 }
