@@ -6,7 +6,6 @@ mod plain;
 use std::borrow::Cow;
 
 use super::{
-    money::Money,
     notice::{Item, Notice},
     notification::Kind,
     text::one_line,
@@ -35,7 +34,7 @@ impl Letter {
     }
 }
 
-/// What both parts say: texts of one line each, in which nothing is markup.
+/// What both parts say, in texts of one line each. HTML has to escape them.
 struct Told<'a> {
     subject: String,
     greeting: String,
@@ -61,7 +60,7 @@ impl<'a> Told<'a> {
             greeting: format!("Hello {}", one_line(name)).trim_end().to_owned(),
             opening: opening(notice.kind),
             rows: notice.items.iter().map(Row::new).collect(),
-            total: amount(&notice.total),
+            total: notice.total.to_string(),
             order_id: notice.order_id.to_string(),
             reason: one_line(&notice.reason),
         }
@@ -73,15 +72,10 @@ impl<'a> Row<'a> {
         Self {
             product: one_line(&item.product_id),
             quantity: item.quantity,
-            price: amount(&item.unit_price),
-            sum: amount(&item.unit_price.times(item.quantity)),
+            price: item.unit_price.to_string(),
+            sum: item.unit_price.times(item.quantity).to_string(),
         }
     }
-}
-
-/// A currency code is somebody else's text too.
-fn amount(money: &Money) -> String {
-    one_line(&money.to_string()).into_owned()
 }
 
 /// The subject line under which `notice` is told.
@@ -108,6 +102,7 @@ mod tests {
     use uuid::Uuid;
 
     use super::*;
+    use crate::domain::money::Money;
 
     fn notice(kind: Kind) -> Notice {
         let item = |product_id: &str, quantity, units, nanos| Item {

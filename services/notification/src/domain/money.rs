@@ -4,6 +4,8 @@ use std::fmt;
 
 use iso_currency::Currency;
 
+use super::text::one_line;
+
 const NANOS_PER_UNIT: i128 = 1_000_000_000;
 
 /// Digits after the point that nanos can express.
@@ -36,7 +38,7 @@ impl Money {
 }
 
 /// `12.50 EUR`: as many digits as the currency's smallest coin has, more only where there is
-/// something to show. An unknown currency gets what it needs.
+/// something to show. An unknown currency gets what it needs. It is one line, whoever chose the code.
 impl fmt::Display for Money {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let minor = Currency::from_code(&self.currency)
@@ -55,7 +57,7 @@ impl fmt::Display for Money {
         if digits > 0 {
             write!(f, ".{fraction:0digits$}")?;
         }
-        write!(f, " {}", self.currency)
+        write!(f, " {}", one_line(&self.currency))
     }
 }
 
@@ -87,6 +89,7 @@ mod tests {
         assert_eq!(shown("EUR", 0, -10_000_000), "-0.01 EUR");
         assert_eq!(shown("EUR", -3, -250_000_000), "-3.25 EUR");
         assert_eq!(shown("???", 3, 0), "3 ???");
+        assert_eq!(shown("E\r\nU", 3, 0), "3 E  U");
     }
 
     #[test]

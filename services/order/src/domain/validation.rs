@@ -1,5 +1,7 @@
 //! What an order must be to be placed. Every bad field is found, not only the first.
 
+use std::fmt;
+
 use iso_currency::Currency;
 use uuid::Uuid;
 
@@ -137,9 +139,9 @@ impl Reason {
 struct Findings(Vec<Violation>);
 
 impl Findings {
-    fn add(&mut self, field: impl Into<String>, takes: impl Into<String>) {
+    fn add(&mut self, field: impl fmt::Display, takes: impl Into<String>) {
         self.0.push(Violation {
-            field: field.into(),
+            field: field.to_string(),
             takes: takes.into(),
         });
     }
@@ -153,23 +155,23 @@ impl Findings {
         currency: &mut Option<(usize, Currency)>,
     ) -> Option<OrderItem> {
         let before = self.0.len();
-        let path = format!("items[{index}]");
+        let path = format_args!("items[{index}]");
         if !is_product_id(&item.product_id) {
             self.add(
-                format!("{path}.product_id"),
+                format_args!("{path}.product_id"),
                 "must be 1 to 64 letters, digits, '.', '_', ':' or '-'",
             );
         }
         if item.quantity == 0 || item.quantity > MAX_QUANTITY {
-            self.add(format!("{path}.quantity"), "must be 1 to 10,000");
+            self.add(format_args!("{path}.quantity"), "must be 1 to 10,000");
         }
         let Some(price) = item.unit_price else {
-            self.add(format!("{path}.unit_price"), "must be set");
+            self.add(format_args!("{path}.unit_price"), "must be set");
             return None;
         };
-        let path = format!("{path}.unit_price");
-        self.amount(&path, &price);
-        let known = self.currency(&path, index, &price.currency_code, currency)?;
+        let path = format_args!("{path}.unit_price");
+        self.amount(path, &price);
+        let known = self.currency(path, index, &price.currency_code, currency)?;
         (self.0.len() == before).then(|| OrderItem {
             product_id: item.product_id,
             quantity: item.quantity,
@@ -179,12 +181,12 @@ impl Findings {
 
     fn currency(
         &mut self,
-        path: &str,
+        path: fmt::Arguments<'_>,
         index: usize,
         code: &str,
         first: &mut Option<(usize, Currency)>,
     ) -> Option<Currency> {
-        let field = format!("{path}.currency_code");
+        let field = format_args!("{path}.currency_code");
         let Some(currency) = Money::currency_of(code) else {
             self.add(field, "must be an ISO 4217 code, for instance EUR");
             return None;
@@ -200,21 +202,24 @@ impl Findings {
         Some(currency)
     }
 
-    fn amount(&mut self, path: &str, price: &PriceDraft) {
+    fn amount(&mut self, path: fmt::Arguments<'_>, price: &PriceDraft) {
         let PriceDraft { units, nanos, .. } = *price;
         if units < 0 {
-            self.add(format!("{path}.units"), "must not be negative");
+            self.add(format_args!("{path}.units"), "must not be negative");
         }
         if units > MAX_UNIT_PRICE_UNITS || (units == MAX_UNIT_PRICE_UNITS && nanos > 0) {
-            self.add(format!("{path}.units"), "must be at most 1,000,000,000 in all");
+            self.add(
+                format_args!("{path}.units"),
+                "must be at most 1,000,000,000 in all",
+            );
         }
         let wrong_sign = (units > 0 && nanos < 0) || (units < 0 && nanos > 0);
         if !(-MAX_NANOS..=MAX_NANOS).contains(&nanos) {
-            self.add(format!("{path}.nanos"), "must be 0 to 999,999,999");
+            self.add(format_args!("{path}.nanos"), "must be 0 to 999,999,999");
         } else if wrong_sign {
-            self.add(format!("{path}.nanos"), "must be of the same sign as units");
+            self.add(format_args!("{path}.nanos"), "must be of the same sign as units");
         } else if units == 0 && nanos < 0 {
-            self.add(format!("{path}.nanos"), "must not be negative");
+            self.add(format_args!("{path}.nanos"), "must not be negative");
         }
     }
 }
