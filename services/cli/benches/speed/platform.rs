@@ -115,9 +115,9 @@ impl Platform {
         }
     }
 
-    /// Ends all processes, and forgets what they stored, or leaves that to [`clear_away`].
-    pub(crate) async fn end(self) {
-        drop(self.processes);
+    /// Stops all processes, and forgets what they stored, or leaves that to [`clear_away`].
+    pub(crate) async fn end(mut self) {
+        self.stop().await;
         if self.stack.virtual_host.is_some() {
             databases::forget(self.stack.database()).await;
         } else {
