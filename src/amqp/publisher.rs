@@ -4,7 +4,7 @@ use std::{collections::HashSet, sync::Mutex, time::Duration};
 
 use async_trait::async_trait;
 use bytes::Bytes;
-use futures::future::join_all;
+use futures::{StreamExt, stream::FuturesUnordered};
 use lapin::{
     BasicProperties, Channel, Confirmation,
     options::{BasicPublishOptions, ConfirmSelectOptions},
@@ -73,16 +73,7 @@ impl AmqpPublisher {
             Ok(Err(error)) => return vec![Err(away(error)); batch.len()],
             Err(_) => return vec![Err(too_late("channel")); batch.len()],
         };
-        // `join_all` starts them in order, and a start hands the message over whole: they stand in
-        // the queue in the batch's order.
-        let publish = async |publication| {
-            let ready = ready(publication)?;
-            let route = ready.route.clone();
-            let confirmation = timeout_at(deadline, hand_over(&channel, ready)).await;
-            let confirmation = confirmation.unwrap_or_else(|_| Err(too_late("confirm")))?;
-            Ok((route, confirmation))
-        };
-        let confirmed = join_all(batch.into_iter().map(publish)).await;
+        let confirmed = confirmed(&channel, batch, deadline).await;
         if !confirmed.iter().any(is_unavailable) {
             self.idle
                 .lock()
@@ -155,7 +146,28 @@ fn ready(publication: Publication) -> Result<Ready, Error> {
     })
 }
 
-async fn hand_over(channel: &Channel, ready: Ready) -> Result<Confirmation, Error> {
+/// Publishes all of `batch`, each with what the broker says of it.
+async fn confirmed(
+    channel: &Channel,
+    batch: Vec<Publication>,
+    deadline: Instant,
+) -> Vec<Result<(Route, Confirmation), Error>> {
+    let mut confirmed: Vec<_> = batch.iter().map(|_| None).collect();
+    let publish = async |(index, publication)| (index, publish_on(channel, publication).await);
+    // They are started in order, and a start hands the message over whole: they stand in the queue in the
+    // batch's order.
+    let mut under_way: FuturesUnordered<_> = batch.into_iter().enumerate().map(publish).collect();
+    while let Ok(Some((index, result))) = timeout_at(deadline, under_way.next()).await {
+        confirmed[index] = Some(result);
+    }
+    let known = |result: Option<_>| result.unwrap_or_else(|| Err(too_late("confirm")));
+    confirmed.into_iter().map(known).collect()
+}
+
+/// Hands a message over, and waits for its confirm.
+async fn publish_on(channel: &Channel, publication: Publication) -> Result<(Route, Confirmation), Error> {
+    let ready = ready(publication)?;
+    let route = ready.route.clone();
     let (exchange, key) = ready.route;
     let options = BasicPublishOptions {
         mandatory: true,
@@ -163,7 +175,8 @@ async fn hand_over(channel: &Channel, ready: Ready) -> Result<Confirmation, Erro
     };
     let handing_over = channel.basic_publish(exchange, key, options, &ready.body, ready.properties);
     let confirmation = async { handing_over.await?.await };
-    confirmation.await.map_err(|error| away(unavailable(error)))
+    let confirmation = confirmation.await.map_err(|error| away(unavailable(error)))?;
+    Ok((route, confirmation))
 }
 
 /// What the confirmations of one batch say of each message. A message that no queue took is both

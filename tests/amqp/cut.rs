@@ -1,14 +1,15 @@
-//! A connection that breaks at any moment, as seen through a proxy that cuts it.
+//! A connection that breaks at any moment, or falls silent, as seen through a proxy that does that to it.
 
-use std::time::Duration;
+use std::{future::pending, time::Duration};
 
 use tokio::{
     io::copy_bidirectional,
     net::{TcpListener, TcpStream},
     task::{JoinHandle, JoinSet},
 };
+use tokio_util::sync::CancellationToken;
 use url::Url;
-use waybill::{amqp::AmqpBroker, broker::Broker};
+use waybill::{amqp::AmqpBroker, broker::Broker, publisher};
 use waybill_testkit::rabbitmq::VirtualHost;
 
 use crate::fixture::{connected, publish, subscription};
@@ -23,8 +24,8 @@ const ACKNOWLEDGEMENTS: usize = 100;
 /// Far above what an answer takes. Without one it never comes.
 const PATIENCE: Duration = Duration::from_secs(10);
 
-/// Passes bytes on to a server until it is aborted.
-async fn proxy(server: &Url) -> (Url, JoinHandle<()>) {
+/// Passes bytes on to a server until it is aborted. From `silence` on it holds connections, but passes nothing on.
+async fn proxy(server: &Url, silence: CancellationToken) -> (Url, JoinHandle<()>) {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let mut url = server.clone();
     url.set_port(Some(listener.local_addr().unwrap().port())).unwrap();
@@ -33,9 +34,13 @@ async fn proxy(server: &Url) -> (Url, JoinHandle<()>) {
         let mut connections = JoinSet::new();
         loop {
             let (mut client, _) = listener.accept().await.unwrap();
+            let silence = silence.clone();
             connections.spawn(async move {
                 let mut server = TcpStream::connect(server).await.unwrap();
-                let _ = copy_bidirectional(&mut client, &mut server).await;
+                tokio::select! {
+                    _ = copy_bidirectional(&mut client, &mut server) => {}
+                    () = silence.cancelled() => pending().await,
+                }
             });
         }
     });
@@ -50,7 +55,7 @@ async fn an_acknowledgement_is_answered_though_the_connection_is_cut() {
     let published = publish(direct.as_ref(), CUTS * ACKNOWLEDGEMENTS).await;
     assert!(published.iter().all(|(_, result)| result.is_ok()));
     for _ in 0..CUTS {
-        let (url, passing) = proxy(&Url::parse(host.url()).unwrap()).await;
+        let (url, passing) = proxy(&Url::parse(host.url()).unwrap(), CancellationToken::new()).await;
         let broker = AmqpBroker::new(url.as_str(), "cut").unwrap();
         let mut deliveries = broker.subscribe(&subscription()).await.unwrap();
         let mut acknowledging = JoinSet::new();
@@ -68,4 +73,20 @@ async fn an_acknowledgement_is_answered_though_the_connection_is_cut() {
             let _ = answered.unwrap().expect("an answer");
         }
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_broker_that_falls_silent_leaves_no_message_without_an_answer() {
+    let host = VirtualHost::fresh().await;
+    let silence = CancellationToken::new();
+    let (url, passing) = proxy(&Url::parse(host.url()).unwrap(), silence.clone()).await;
+    let broker = AmqpBroker::new(url.as_str(), "silent").unwrap();
+    assert_eq!(publish(&broker, 1).await[0].1, Ok(()));
+    silence.cancel();
+    let waiting = tokio::time::timeout(PATIENCE, publish(&broker, 3));
+    let unanswered = publisher::Error::Unavailable("no confirm within 5s".to_owned());
+    for (_, result) in waiting.await.expect("an answer") {
+        assert_eq!(result, Err(unanswered.clone()));
+    }
+    passing.abort();
 }
