@@ -17,6 +17,7 @@ use mongodb::{
     bson::{Binary, Bson, DateTime, Document, doc, spec::BinarySubtype},
     options::IndexOptions,
 };
+use serde::Serialize;
 use tracing::error;
 
 use super::{Collection, Command, Indexes, all_at_once, is_duplicate_key, store_error};
@@ -36,16 +37,32 @@ const OLDEST: &str = "outbox.0.stored";
 /// The collection that says who sweeps which outbox.
 const LEASES: &str = "leases";
 
-/// `entries`, stored at `stored`, as the value of [`FIELD`] or what is pushed to it.
-pub fn to_bson(entries: &[Entry], stored: SystemTime) -> Bson {
-    let element = |entry: &Entry| {
-        Bson::Document(doc! {
-            "id": entry.key().name(),
-            "stored": date_time(stored),
-            "message": Binary {subtype: BinarySubtype::Generic, bytes: entry.message.to_bytes()},
-        })
+/// An unpublished event, as it stands in [`FIELD`].
+#[derive(Debug, Clone, Serialize)]
+pub struct Element {
+    id: String,
+    stored: DateTime,
+    message: Binary,
+}
+
+/// `entries`, stored at `stored`, as the value of [`FIELD`] in a document that is serialized.
+pub fn elements(entries: &[Entry], stored: SystemTime) -> Vec<Element> {
+    let element = |entry: &Entry| Element {
+        id: entry.key().name(),
+        stored: date_time(stored),
+        message: Binary {
+            subtype: BinarySubtype::Generic,
+            bytes: entry.message.to_bytes(),
+        },
     };
-    Bson::Array(entries.iter().map(element).collect())
+    entries.iter().map(element).collect()
+}
+
+/// The same as a value, for what is pushed to it.
+pub fn to_bson(entries: &[Entry], stored: SystemTime) -> Bson {
+    let element =
+        |Element { id, stored, message }| doc! {"id": id, "stored": stored, "message": message}.into();
+    Bson::Array(elements(entries, stored).into_iter().map(element).collect())
 }
 
 /// The outbox of one collection of aggregates.

@@ -104,9 +104,8 @@ impl MongoOrderRepository {
 
 /// The document that placing an order inserts.
 pub fn placement(order: &Order, request: Request, entry: &Entry) -> Result<impl Serialize + use<>> {
-    let mut document = OrderDocument::placed(OrderRecord::of(order)?, request);
-    document.outbox = Some(outbox::to_bson(std::slice::from_ref(entry), order.create_time()));
-    Ok(document)
+    let events = outbox::elements(std::slice::from_ref(entry), order.create_time());
+    Ok(OrderDocument::placed(OrderRecord::of(order)?, request, events))
 }
 
 /// What finds an order by its id, and the orders of a user, newest first.

@@ -2,11 +2,14 @@
 
 use std::time::SystemTime;
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Serialize, de::IgnoredAny};
 use uuid::Uuid;
 use waybill::{
     clock::{from_unix_millis, unix_millis},
-    mongo::bson::{self, Binary, Bson, DateTime, spec::BinarySubtype},
+    mongo::{
+        bson::{self, Binary, Bson, DateTime, spec::BinarySubtype},
+        outbox::Element,
+    },
     store::{Error, Result},
 };
 
@@ -15,9 +18,9 @@ use crate::{
     ports::{Fingerprint, Request},
 };
 
-/// An order with the requests that made it what it is, and its unpublished events.
+/// An order with the requests that made it what it is, and its unpublished events, which readers pass over.
 #[derive(Debug, Clone, Serialize, Deserialize)]
-pub(super) struct OrderDocument {
+pub(super) struct OrderDocument<Events = IgnoredAny> {
     /// Request id of the placement.
     #[serde(rename = "_id")]
     request_id: String,
@@ -31,7 +34,7 @@ pub(super) struct OrderDocument {
     #[serde(skip_serializing_if = "Option::is_none")]
     cancel: Option<CancelDocument>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub(super) outbox: Option<Bson>,
+    outbox: Option<Events>,
 }
 
 /// How an order was cancelled.
@@ -65,9 +68,9 @@ pub(super) struct VersionDocument {
     version: i64,
 }
 
-impl OrderDocument {
-    /// An order that `request` has placed.
-    pub(super) fn placed(record: OrderRecord, request: Request) -> Self {
+impl OrderDocument<Vec<Element>> {
+    /// An order that `request` has placed, and the events that tell so.
+    pub(super) fn placed(record: OrderRecord, request: Request, events: Vec<Element>) -> Self {
         Self {
             request_id: request.id.to_string(),
             fingerprint: binary(request.fingerprint),
@@ -78,10 +81,12 @@ impl OrderDocument {
             version: 1,
             create_time: date_time(record.create_time),
             cancel: None,
-            outbox: None,
+            outbox: Some(events),
         }
     }
+}
 
+impl OrderDocument {
     /// Fingerprint of the placement.
     pub(super) fn fingerprint(&self) -> Result<Fingerprint> {
         fingerprint(&self.fingerprint)
