@@ -23,8 +23,7 @@ pub struct Entry {
 pub struct Key {
     /// That of the entry.
     pub owner: String,
-    event_id: String,
-    type_name: String,
+    name: String,
 }
 
 impl Entry {
@@ -33,13 +32,17 @@ impl Entry {
         self.message.properties.message_id.as_deref().unwrap_or_default()
     }
 
+    /// Its name within its owner: event id and type, because two versions of one event have the same id.
+    pub fn name(&self) -> String {
+        let type_name = self.message.properties.type_name.as_deref();
+        [self.event_id(), "/", type_name.unwrap_or_default()].concat()
+    }
+
     /// What it is known by.
     pub fn key(&self) -> Key {
-        let properties = &self.message.properties;
         Key {
             owner: self.owner.clone(),
-            event_id: self.event_id().to_owned(),
-            type_name: properties.type_name.clone().unwrap_or_default(),
+            name: self.name(),
         }
     }
 }
@@ -50,10 +53,9 @@ impl Key {
         entries.iter().map(Entry::key).collect()
     }
 
-    /// The name of the entry within its owner: event id and type, because two versions of one event
-    /// have the same id.
-    pub fn name(&self) -> String {
-        format!("{}/{}", self.event_id, self.type_name)
+    /// The name of the entry within its owner.
+    pub fn name(&self) -> &str {
+        &self.name
     }
 }
 

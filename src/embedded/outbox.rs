@@ -52,7 +52,7 @@ pub fn insert(connection: &Connection, entries: &[Entry]) -> rusqlite::Result<()
         statement.execute(params![
             event_millis(&entry.message),
             entry.owner,
-            entry.key().name(),
+            entry.name(),
             entry.message.to_bytes(),
         ])?;
     }

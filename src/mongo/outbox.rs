@@ -48,7 +48,7 @@ pub struct Element {
 /// `entries`, stored at `stored`, as the value of [`FIELD`] in a document that is serialized.
 pub fn elements(entries: &[Entry], stored: SystemTime) -> Vec<Element> {
     let element = |entry: &Entry| Element {
-        id: entry.key().name(),
+        id: entry.name(),
         stored: date_time(stored),
         message: Binary {
             subtype: BinarySubtype::Generic,
