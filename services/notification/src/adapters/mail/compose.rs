@@ -39,7 +39,7 @@ pub fn compose(from: &Mailbox, mail: &Mail) -> Result<Composed, Error> {
     Ok(Composed { envelope, message })
 }
 
-/// When the event happened. A mail date before 1970 cannot be written, and a stranger's event may claim one.
+/// When the event happened. A stranger's may claim a time that no mail can have: 1970 is the earliest.
 fn date(mail: &Mail) -> Date {
     Date::new(unix_millis(mail.time) / 1000)
 }
@@ -159,6 +159,10 @@ mod tests {
         let from = "orders@example.com".parse().unwrap();
         let mut mail = mail("ada@example.com", "");
         mail.time = UNIX_EPOCH - std::time::Duration::from_secs(1);
-        assert!(compose(&from, &mail).is_ok());
+        let message = compose(&from, &mail).unwrap().message;
+        assert!(
+            message.contains("\r\nDate: Thu, 1 Jan 1970 00:00:00 +0000\r\n"),
+            "{message}"
+        );
     }
 }
