@@ -43,6 +43,7 @@ fn main() -> Result<()> {
     config.enable_type_names();
     tonic_prost_build::configure()
         .include_file("contract.rs")
+        .codec_path("crate::grpc::codec::SmallBuffers")
         .compile_fds_with_config(Message::decode(descriptors.as_slice())?, config)?;
     Ok(())
 }

@@ -1,5 +1,6 @@
 //! What every gRPC service needs: errors as clients expect them, page tokens, request ids, context.
 
+pub mod codec;
 pub mod events;
 pub mod page;
 pub mod reason;

@@ -3,7 +3,7 @@
 use std::{
     convert::Infallible,
     panic::AssertUnwindSafe,
-    pin::Pin,
+    pin::{Pin, pin},
     sync::Arc,
     task::{Context as Task, Poll},
 };
@@ -98,13 +98,13 @@ impl Service<Request<Body>> for Calls {
         let answered = async move {
             let needs_permit = !is_streaming && !path.starts_with(HEALTH);
             let permit = needs_permit.then(|| shared.permits.try_acquire());
-            let mut response = match permit {
-                Some(Err(_)) => overloaded().into_http(),
-                _ => record
-                    .within(in_time(answer, &mut deadline))
-                    .instrument(record.span())
-                    .await
-                    .unwrap_or_else(Status::into_http),
+            let mut response = if let Some(Err(_)) = permit {
+                overloaded().into_http()
+            } else {
+                // Whatever wraps it holds a pointer, not a copy each.
+                let answer = pin!(in_time(answer, &mut deadline));
+                let answered = record.within(answer).instrument(record.span()).await;
+                answered.unwrap_or_else(Status::into_http)
             };
             if let Ok(correlation_id) = correlation_id {
                 response.headers_mut().insert(CORRELATION_ID, correlation_id);
