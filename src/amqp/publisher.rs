@@ -1,10 +1,10 @@
 //! Publishes with confirms, a whole batch at a time.
 
-use std::{collections::HashSet, sync::Mutex, time::Duration};
+use std::{collections::HashSet, mem, sync::Mutex, time::Duration};
 
 use async_trait::async_trait;
 use bytes::Bytes;
-use futures::{StreamExt, stream::FuturesUnordered};
+use futures::{FutureExt, StreamExt, TryFutureExt, stream::FuturesUnordered};
 use lapin::{
     BasicProperties, Channel, Confirmation,
     options::{BasicPublishOptions, ConfirmSelectOptions},
@@ -45,10 +45,22 @@ pub(super) struct AmqpPublisher {
 /// Exchange and routing key, which decide together whether any queue takes a message.
 type Route = (ShortString, ShortString);
 
+/// A message as the channel takes it.
 struct Ready {
     route: Route,
     properties: BasicProperties,
     body: Bytes,
+}
+
+/// What a confirm says: of its own message, and of one that came back.
+struct Answer {
+    is_ack: bool,
+    returned: Option<Route>,
+}
+
+struct Confirmed {
+    route: Route,
+    answer: Answer,
 }
 
 impl AmqpPublisher {
@@ -151,57 +163,71 @@ async fn confirmed(
     channel: &Channel,
     batch: Vec<Publication>,
     deadline: Instant,
-) -> Vec<Result<(Route, Confirmation), Error>> {
-    let mut confirmed: Vec<_> = batch.iter().map(|_| None).collect();
-    let publish = async |(index, publication)| (index, publish_on(channel, publication).await);
+) -> Vec<Result<Confirmed, Error>> {
+    let mut ready: Vec<_> = batch.into_iter().map(ready).collect();
+    let mut answers: Vec<_> = ready.iter().map(|_| None).collect();
+    let publishing = ready.iter_mut().enumerate().filter_map(|(index, ready)| {
+        let publishing = publish_on(channel, ready.as_mut().ok()?);
+        Some(publishing.map(move |answer| (index, answer)))
+    });
     // They are started in order, and a start hands the message over whole: they stand in the queue in the
     // batch's order.
-    let mut under_way: FuturesUnordered<_> = batch.into_iter().enumerate().map(publish).collect();
-    while let Ok(Some((index, result))) = timeout_at(deadline, under_way.next()).await {
-        confirmed[index] = Some(result);
+    let mut under_way: FuturesUnordered<_> = publishing.collect();
+    while let Ok(Some((index, answer))) = timeout_at(deadline, under_way.next()).await {
+        answers[index] = Some(answer);
     }
-    let known = |result: Option<_>| result.unwrap_or_else(|| Err(too_late("confirm")));
-    confirmed.into_iter().map(known).collect()
+    drop(under_way);
+    let known = |(ready, answer): (Result<Ready, Error>, Option<_>)| {
+        let route = ready?.route;
+        let answer = answer.unwrap_or_else(|| Err(too_late("confirm")))?;
+        Ok(Confirmed { route, answer })
+    };
+    ready.into_iter().zip(answers).map(known).collect()
 }
 
-/// Hands a message over, and waits for its confirm.
-async fn publish_on(channel: &Channel, publication: Publication) -> Result<(Route, Confirmation), Error> {
-    let ready = ready(publication)?;
-    let route = ready.route.clone();
-    let (exchange, key) = ready.route;
+/// Hands a message over, and waits for its confirm. Not an `async fn`: that would hold all that it is
+/// given twice, for each message that is under way.
+fn publish_on<'a>(
+    channel: &'a Channel,
+    ready: &'a mut Ready,
+) -> impl Future<Output = Result<Answer, Error>> + use<'a> {
+    let (exchange, key) = ready.route.clone();
     let options = BasicPublishOptions {
         mandatory: true,
         ..BasicPublishOptions::default()
     };
-    let handing_over = channel.basic_publish(exchange, key, options, &ready.body, ready.properties);
-    let confirmation = async { handing_over.await?.await };
-    let confirmation = confirmation.await.map_err(|error| away(unavailable(error)))?;
-    Ok((route, confirmation))
+    let properties = mem::take(&mut ready.properties);
+    channel
+        .basic_publish(exchange, key, options, &ready.body, properties)
+        .try_flatten()
+        .map_ok(Answer::from)
+        .map_err(|error| away(unavailable(error)))
 }
 
-/// What the confirmations of one batch say of each message. A message that no queue took is both
-/// returned and confirmed, so that what was returned is looked at first, and known by its route.
-fn settle(confirmed: Vec<Result<(Route, Confirmation), Error>>) -> Vec<Result<(), Error>> {
-    let mut returned = HashSet::new();
-    let mut acked = |(route, confirmation): (Route, Confirmation)| {
-        let acked = confirmation.is_ack();
-        if let Some(message) = confirmation.take_message() {
-            returned.insert((message.exchange.clone(), message.routing_key.clone()));
+impl From<Confirmation> for Answer {
+    fn from(confirmation: Confirmation) -> Self {
+        let is_ack = confirmation.is_ack();
+        let returned = confirmation.take_message();
+        Self {
+            is_ack,
+            returned: returned.map(|message| (message.exchange.clone(), message.routing_key.clone())),
         }
-        (route, acked)
-    };
-    let answers: Vec<_> = confirmed
-        .into_iter()
-        .map(|result| result.map(&mut acked))
-        .collect();
-    let answer = |(route, acked): (Route, bool)| match acked {
+    }
+}
+
+/// What the confirms of one batch say of each message. A message that no queue took is both
+/// returned and confirmed, so that what was returned is looked at first, and known by its route.
+fn settle(mut confirmed: Vec<Result<Confirmed, Error>>) -> Vec<Result<(), Error>> {
+    let answers = confirmed.iter_mut().flatten();
+    let returned: HashSet<_> = answers.filter_map(|one| one.answer.returned.take()).collect();
+    let settled = |Confirmed { route, answer }: Confirmed| match answer.is_ack {
         _ if returned.contains(&route) => Err(Error::Unroutable(route.1.to_string())),
         true => Ok(()),
         false => Err(Error::Refused),
     };
-    answers
+    confirmed
         .into_iter()
-        .map(|result| result.and_then(answer))
+        .map(|result| result.and_then(settled))
         .collect()
 }
 
