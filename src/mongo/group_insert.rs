@@ -68,29 +68,43 @@ impl GroupInsert {
     }
 
     /// Inserts one document. A caller that stops waiting does not stop its document.
-    pub async fn insert(&self, document: &impl Serialize) -> Result<Inserted> {
-        // The command that a group becomes is a step of no one caller, so each has one of its own.
-        let span = self.collection.span(Command::Insert);
-        let result = self.queue(document).await;
-        span.end(result.as_ref().err().map(Error::kind));
-        result
+    pub fn insert<'a, D: Serialize>(
+        &'a self,
+        document: &D,
+    ) -> impl Future<Output = Result<Inserted>> + use<'a, D> {
+        // Here and not in the group, so that one that cannot be written fails alone; and at once, so that
+        // bytes are all that waits.
+        let document = bytes_of(document);
+        async move {
+            // The command that a group becomes is a step of no one caller, so each has one of its own.
+            let span = self.collection.span(Command::Insert);
+            let result = match document {
+                Ok(document) => self.queue(document).await,
+                Err(error) => Err(error),
+            };
+            span.end(result.as_ref().err().map(Error::kind));
+            result
+        }
     }
 
-    async fn queue(&self, document: &impl Serialize) -> Result<Inserted> {
-        // Here and not in the group, so that one that cannot be written fails alone.
-        let document = bson::serialize_to_raw_document_buf(document)
-            .map_err(|_| Error::Failed("a document cannot be written".to_owned()))?;
-        let bytes = document.as_bytes().len();
-        if bytes > MAX_DOCUMENT_BYTES {
-            let text = format!("a document of {bytes} bytes is larger than {MAX_DOCUMENT_BYTES}");
-            return Err(Error::Failed(text));
-        }
+    async fn queue(&self, document: RawDocumentBuf) -> Result<Inserted> {
         let (answer, answered) = oneshot::channel();
         let waiting = Waiting { document, answer };
         let gone = || Error::Unavailable("the writers have stopped".to_owned());
         self.waiting.send(waiting).await.map_err(|_| gone())?;
         answered.await.unwrap_or_else(|_| Err(gone()))
     }
+}
+
+fn bytes_of(document: &impl Serialize) -> Result<RawDocumentBuf> {
+    let document = bson::serialize_to_raw_document_buf(document)
+        .map_err(|_| Error::Failed("a document cannot be written".to_owned()))?;
+    let bytes = document.as_bytes().len();
+    if bytes > MAX_DOCUMENT_BYTES {
+        let text = format!("a document of {bytes} bytes is larger than {MAX_DOCUMENT_BYTES}");
+        return Err(Error::Failed(text));
+    }
+    Ok(document)
 }
 
 async fn write(collection: Collection<RawDocumentBuf>, queue: Arc<Mutex<mpsc::Receiver<Waiting>>>) {

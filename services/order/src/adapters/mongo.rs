@@ -76,6 +76,15 @@ impl MongoOrderRepository {
         found.map_err(store_error)
     }
 
+    /// What the request placed that came first with this id.
+    async fn placed_by(&self, request_id: Uuid) -> Result<Recorded> {
+        let first = self.one(doc! {"_id": request_id.to_string()}).await?;
+        let first = first.ok_or_else(rolled_back)?;
+        let fingerprint = first.fingerprint()?;
+        let order = first.into_record()?.into_order()?;
+        Ok(Recorded { order, fingerprint })
+    }
+
     /// Claims a request id for the cancellation of one order. `false` when it is claimed for another.
     ///
     /// A claim whose cancellation then did not come about stays: the request may come again.
@@ -135,19 +144,11 @@ impl OrderRepository for MongoOrderRepository {
             owner: request.id.to_string(),
             message: event,
         };
-        match self
-            .placements
-            .insert(&placement(order, request, &entry)?)
-            .await?
-        {
+        let inserting = self.placements.insert(&placement(order, request, &entry)?);
+        match inserting.await? {
             Inserted::New => Ok(Insert::Stored(entry)),
-            Inserted::Duplicate => {
-                let first = self.one(doc! {"_id": request.id.to_string()}).await?;
-                let first = first.ok_or_else(rolled_back)?;
-                let fingerprint = first.fingerprint()?;
-                let order = first.into_record()?.into_order()?;
-                Ok(Insert::Repeated(Recorded { order, fingerprint }))
-            }
+            // Boxed, so that what seldom happens takes no room in what always does.
+            Inserted::Duplicate => Box::pin(self.placed_by(request.id)).await.map(Insert::Repeated),
         }
     }
 
