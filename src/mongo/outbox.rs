@@ -14,7 +14,7 @@ use async_trait::async_trait;
 use futures::TryStreamExt;
 use mongodb::{
     IndexModel,
-    bson::{Binary, Bson, DateTime, Document, doc, spec::BinarySubtype},
+    bson::{self, Binary, Bson, DateTime, Document, doc, spec::BinarySubtype},
     options::IndexOptions,
 };
 use serde::Serialize;
@@ -60,9 +60,7 @@ pub fn elements(entries: &[Entry], stored: SystemTime) -> Vec<Element> {
 
 /// The same as a value, for what is pushed to it.
 pub fn to_bson(entries: &[Entry], stored: SystemTime) -> Bson {
-    let element =
-        |Element { id, stored, message }| doc! {"id": id, "stored": stored, "message": message}.into();
-    Bson::Array(elements(entries, stored).into_iter().map(element).collect())
+    bson::serialize_to_bson(&elements(entries, stored)).expect("texts, a time and bytes are BSON")
 }
 
 /// The outbox of one collection of aggregates.
