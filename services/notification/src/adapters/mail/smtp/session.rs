@@ -21,6 +21,9 @@ use super::{
 /// What a server says that takes commands before it has answered those before.
 const PIPELINING: &str = "PIPELINING";
 
+/// Bytes for what goes with most messages: dots, the end, and what announces the next mail.
+const BESIDE_MESSAGE: usize = 256;
+
 pub(super) struct Session {
     connection: AsyncSmtpConnection,
     takes_ahead: bool,
@@ -160,10 +163,17 @@ impl Session {
 }
 
 /// A message with the mark of its end, which no line of it looks like: one that begins with a dot gets a second
-/// (RFC 5321, 4.5.2).
+/// (RFC 5321, 4.5.2). Its lines end as composed, with CRLF.
 fn ended(mail: &Composed) -> String {
-    let dot = if mail.message.starts_with('.') { "." } else { "" };
-    format!("{dot}{}.\r\n", mail.message.replace("\r\n.", "\r\n.."))
+    let mut text = String::with_capacity(mail.message.len() + BESIDE_MESSAGE);
+    for line in mail.message.split_inclusive('\n') {
+        if line.starts_with('.') {
+            text.push('.');
+        }
+        text.push_str(line);
+    }
+    text.push_str(".\r\n");
+    text
 }
 
 #[cfg(test)]
