@@ -1,13 +1,19 @@
 # One image for every role: the command says which (`up`, `serve order`, `order place`, …).
 
 FROM rust:1.95.0-slim-bookworm AS build
+# The allocator is built by it.
+RUN apt-get update \
+    && apt-get install --yes --no-install-recommends make \
+    && rm -rf /var/lib/apt/lists/*
 WORKDIR /src
 COPY . .
 # The registry and the target folder live in caches of the builder, so that a change compiles what
 # it touches; caches are no part of a layer, hence the copy.
+# The allocator cannot do with larger pages than it was built for, and kernels for arm64 differ in theirs.
 RUN --mount=type=cache,target=/usr/local/cargo/registry \
     --mount=type=cache,target=/src/target \
-    cargo build --release --locked --package waybill-cli \
+    if [ "$(uname -m)" = aarch64 ]; then export JEMALLOC_SYS_WITH_LG_PAGE=16; fi \
+    && cargo build --release --locked --package waybill-cli \
     && cp target/release/waybill /usr/local/bin/waybill
 
 FROM debian:12.13-slim

@@ -15,6 +15,10 @@ use anyhow::{Context, Result, bail};
 
 use crate::recorded::Recorded;
 
+/// As in the binary whose paths these are.
+#[global_allocator]
+static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
+
 const USAGE: &str = "usage: waybill-instructions check FILE | update FILE | run PATH ROUNDS";
 
 fn main() -> ExitCode {

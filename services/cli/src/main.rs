@@ -12,6 +12,11 @@ use std::process::ExitCode;
 use command_line::{Command, CommandLine};
 use waybill::config;
 
+/// Also that of SQLite, where C code can be given another.
+#[cfg(feature = "jemalloc")]
+#[global_allocator]
+static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
+
 fn main() -> ExitCode {
     let command_line = command_line::read();
     let runtime = match tokio::runtime::Runtime::new() {
