@@ -7,8 +7,8 @@ use tonic::codec::{BufferSettings, Codec};
 use tonic_prost::{ProstCodec, ProstDecoder, ProstEncoder};
 
 /// Bytes of a call's buffers, one for the request and one for the answer. Most messages fit: an order of two
-/// items has 200 to 300 bytes. A longer one makes its buffer grow. tonic's own are 8 KiB, more than an
-/// allocator keeps at hand for each thread (glibc: up to 1,032 bytes), so each costs a search.
+/// items has 200 to 300 bytes. A longer one makes its buffer grow. tonic's own are 8 KiB: with thousands of
+/// calls under way that is memory for nothing, and more than glibc's allocator keeps at hand for a thread.
 const BUFFER_BYTES: usize = 1024;
 
 /// Bytes of a stream's messages that are sent together, if so many are ready: tonic's default.
