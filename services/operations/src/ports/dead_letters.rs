@@ -12,7 +12,7 @@ use crate::domain::{
 /// Takes failures in.
 #[async_trait]
 pub trait Intake: Send + Sync + 'static {
-    /// Keeps failures, as [`DeadLetter::failed_again`] says of letters that are known. When this
+    /// Keeps failures in their order, as [`DeadLetter::failed_again`] says of letters that are known. When this
     /// returns `Ok`, they are kept; a repeat changes nothing.
     async fn record(&self, failures: &[Failed]) -> Result<()>;
 }

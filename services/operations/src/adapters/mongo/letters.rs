@@ -1,5 +1,7 @@
 //! Failures in, letters out.
 
+use std::collections::HashMap;
+
 use async_trait::async_trait;
 use futures::{TryStreamExt, future::try_join_all};
 use mongodb::bson::{Bson, Document, doc};
@@ -29,9 +31,17 @@ const MAX_ATTEMPTS: usize = 10;
 impl Intake for MongoOperations {
     async fn record(&self, failures: &[Failed]) -> Result<()> {
         self.indexes[0].ensure().await?;
-        try_join_all(failures.iter().map(|failed| self.record_one(failed)))
-            .await
-            .map(drop)
+        let mut of_letters: HashMap<Uuid, Vec<&Failed>> = HashMap::new();
+        for failed in failures {
+            of_letters.entry(failed.dead_letter.id).or_default().push(failed);
+        }
+        try_join_all(
+            of_letters
+                .into_values()
+                .map(|failures| self.record_in_order(failures)),
+        )
+        .await
+        .map(drop)
     }
 }
 
@@ -41,6 +51,14 @@ impl MongoOperations {
         let count = self.letters.count_documents(query);
         let counted = self.letters.observe(Command::Aggregate, count).await;
         counted.map_err(store_error)
+    }
+
+    /// Records failures of one letter.
+    async fn record_in_order(&self, failures: Vec<&Failed>) -> Result<()> {
+        for failed in failures {
+            self.record_one(failed).await?;
+        }
+        Ok(())
     }
 
     async fn record_one(&self, failed: &Failed) -> Result<()> {

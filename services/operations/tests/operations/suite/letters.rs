@@ -70,19 +70,23 @@ async fn what_is_delivered_again_changes_nothing(stores: &Stores) {
 }
 
 async fn a_message_that_fails_again_is_the_same_letter(stores: &Stores) {
-    let first = new(&consumer(), "A", 0);
-    let second = again(&first, "B", 5, None);
-    record(stores, &[first.clone(), second.clone()]).await;
-    let (letter, message) = stores
-        .dead_letters
-        .get(first.dead_letter.id)
-        .await
-        .unwrap()
-        .unwrap();
-    assert_eq!(letter.attempts, 2);
-    assert_eq!((letter.first_failure, letter.last_failure), (at(0), at(5)));
-    assert_eq!(letter.failure.reason, "B");
-    assert_eq!(message, second.message);
+    // Many in one batch, so that a store that records them in any order is found out.
+    let consumer = consumer();
+    let failed_twice = || {
+        let first = new(&consumer, "A", 0);
+        let second = again(&first, "B", 5, None);
+        [first, second]
+    };
+    let failures: Vec<_> = (0..20).flat_map(|_| failed_twice()).collect();
+    record(stores, &failures).await;
+    for second in failures.into_iter().skip(1).step_by(2) {
+        let found = stores.dead_letters.get(second.dead_letter.id).await.unwrap();
+        let (letter, message) = found.unwrap();
+        assert_eq!(letter.attempts, 2);
+        assert_eq!((letter.first_failure, letter.last_failure), (at(0), at(5)));
+        assert_eq!(letter.failure.reason, "B");
+        assert_eq!(message, second.message);
+    }
 }
 
 async fn failures_at_the_same_moment_add_up(stores: &Stores) {
