@@ -54,6 +54,11 @@ use crate::{
     stores::Stores,
 };
 
+/// As the binary's, so that an allocator is in floors and platform alike.
+#[cfg(feature = "jemalloc")]
+#[global_allocator]
+static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
+
 #[derive(Debug, Parser)]
 #[command(name = "scripts/bench", about = "Measures the platform")]
 #[allow(clippy::struct_excessive_bools, reason = "they are flags of a command line")]
