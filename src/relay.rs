@@ -35,9 +35,10 @@ const MAX_CONFIRMED: usize = BATCH;
 /// writes.
 const GATHER: Duration = Duration::from_millis(50);
 
-/// Entries that are cleared without waiting for more. Fewer cost the database more each; more would keep it busy
-/// for longer, and a write that somebody does wait for stands behind them.
-const ENOUGH: usize = BATCH / 2;
+/// Entries that are cleared without waiting for more, with what else is there by then. A write that somebody does wait
+/// for stands behind a clearing, so it should not be longer than it must; where so much is published that it
+/// falls behind, it is.
+const ENOUGH: usize = BATCH / 4;
 
 /// Entries offered and not yet published. Beyond it the sweep does the work: memory stays bounded
 /// while the broker is slow.

@@ -1,6 +1,6 @@
 //! Inserts that arrive while others are under way share the next one: group commit.
 //!
-//! A few writers take what waits, each as one unordered `insertMany`, and each caller gets the answer to
+//! Two writers take what waits, each as one unordered `insertMany`, and each caller gets the answer to
 //! its own document. Nobody waits for company: while a writer is idle a document goes at once, and
 //! alone. So a group is as large as the load makes it, and one round trip and one journal flush serve
 //! all of it.
@@ -15,13 +15,13 @@ use tokio::sync::{Mutex, mpsc, oneshot};
 use super::{Collection, Command, error::DUPLICATE_KEY, store_error};
 use crate::store::{Error, Result};
 
-/// Writes under way at a time. One would have each group wait for the one before; from four on the
-/// server gains nothing.
-const WRITERS: usize = 4;
+/// Writes under way at a time. With one, a document that comes would always wait for the group before; with more
+/// than two, groups are smaller and cost the server more than it gains by doing them side by side.
+const WRITERS: usize = 2;
 
 /// Documents in a group: enough to make a round trip's cost small beside theirs, few enough that
 /// the largest (some 200 KB) stay within one message of the server's 48 MB.
-pub const MAX_GROUP: usize = 64;
+pub const MAX_GROUP: usize = 128;
 
 /// Largest document, in bytes: the server takes 16 MiB, and one that it refuses for its size would be
 /// refused with its whole group.
