@@ -11,8 +11,15 @@ use waybill::contract::{Event, user::v1::UserRegistered};
 use waybill_testkit::wait::PATIENCE;
 
 use crate::{
-    client::Client, floors::databases, measure::Watched, metrics::Metrics, process::Process, quota::Quota,
-    servers::Servers, stack::Stack,
+    client::Client,
+    floors::databases,
+    measure::{Watched, peak_mib},
+    metrics::Metrics,
+    process::Process,
+    quota::Quota,
+    servers::Servers,
+    stack::Stack,
+    statistics::{Sample, at_most},
 };
 
 /// The services, each a process of its own on RabbitMQ and MongoDB.
@@ -165,6 +172,13 @@ impl Platform {
         self.processes().fold(servers, |watched, (name, process)| {
             watched.and(name, process.pid())
         })
+    }
+
+    /// Adds the most memory that each process ever had, as `peak_mib.NAME`.
+    pub(crate) fn tell_peaks(&self, sample: &mut Sample) {
+        for (name, process) in self.processes() {
+            at_most(sample, format!("peak_mib.{name}"), peak_mib(process.pid()));
+        }
     }
 
     pub(crate) fn client(&self) -> Client {

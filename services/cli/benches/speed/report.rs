@@ -1,5 +1,6 @@
 //! Tables in Markdown: medians of all rounds, with the least and the most.
 
+mod costs;
 pub(crate) mod growth;
 pub(crate) mod table;
 
@@ -56,9 +57,11 @@ const CALLS: [(&str, &str); 15] = [
 ];
 
 /// Where events are worked off, by the service that does it.
-const BACKLOGS: [(&str, &str, &str); 2] = [
+const BACKLOGS: [(&str, &str, &str); 4] = [
     ("backlog_user", "statistics", "user"),
     ("backlog_notification", "mails", "notification"),
+    ("embedded_backlog_user", "embedded: statistics", "user"),
+    ("embedded_backlog_notification", "embedded: mails", "notification"),
 ];
 
 /// All tables of what was measured.
@@ -66,6 +69,7 @@ pub(crate) fn tables(results: &Results, goals: &[Goal]) -> String {
     let tables = [
         reached(goals),
         calls(results),
+        costs::costs(results),
         end_to_end(results),
         processor_time(results),
         least(results),
@@ -235,6 +239,10 @@ fn memory(results: &Results) -> String {
     }
     let embedded = |value| of("embedded_end_to_end", value, ALL_IN_ONE);
     table.row(&["embedded"], [embedded("idle_mib"), embedded("peak_mib"), None]);
+    for service in ["user", "notification"] {
+        let backlog = of(&format!("embedded_backlog_{service}"), "peak_mib", service);
+        table.row(&[&format!("embedded: {service} alone")], [None, None, backlog]);
+    }
     table.noting("")
 }
 

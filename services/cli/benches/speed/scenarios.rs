@@ -12,10 +12,12 @@ pub(crate) mod stored;
 mod wire;
 
 use self::calls::{Kind, Pace};
-use crate::{platform::Platform, servers::Servers, sizes::Sizes, statistics::Sample, stores::Stores};
+use crate::{
+    platform::Platform, servers::Servers, sizes::Sizes, stack::Stack, statistics::Sample, stores::Stores,
+};
 
 /// The scenarios, by name.
-pub(crate) const NAMES: [&str; 19] = [
+pub(crate) const NAMES: [&str; 20] = [
     "placement_1",
     "placement_32",
     "placement_256",
@@ -33,6 +35,7 @@ pub(crate) const NAMES: [&str; 19] = [
     "embedded_placement_256",
     "embedded_placement_300",
     "embedded_end_to_end",
+    "embedded_backlog",
     "embedded_get",
     "embedded_list",
 ];
@@ -91,7 +94,14 @@ pub(crate) async fn run(name: &'static str, setting: Setting<'_>) -> Vec<(&'stat
         return vec![(name, placement::alone(setting, pace).await)];
     }
     match name {
-        "backlog" => return backlog::measure(setting).await,
+        "backlog" => {
+            let platform = Platform::stopped(setting.servers).await;
+            return backlog::measure(platform, backlog::REAL, setting).await;
+        }
+        "embedded_backlog" => {
+            let platform = Platform::on(Stack::embedded());
+            return backlog::measure(platform, backlog::EMBEDDED, setting).await;
+        }
         "wire" => return vec![(name, wire::measure(setting).await)],
         _ => {}
     }
@@ -99,16 +109,17 @@ pub(crate) async fn run(name: &'static str, setting: Setting<'_>) -> Vec<(&'stat
         Some(_) => Platform::embedded().await,
         None => Platform::split(setting.servers, 1).await,
     };
-    let sample = match what {
-        "placement_1" => placement::in_flight(&platform, setting.sizes, 1).await,
-        "placement_32" => placement::in_flight(&platform, setting.sizes, 32).await,
-        "placement_256" => placement::in_flight(&platform, setting.sizes, 256).await,
-        "placement_300" => placement::paced(&platform, setting.sizes).await,
+    let mut sample = match what {
+        "placement_1" => placement::in_flight(&platform, setting, 1).await,
+        "placement_32" => placement::in_flight(&platform, setting, 32).await,
+        "placement_256" => placement::in_flight(&platform, setting, 256).await,
+        "placement_300" => placement::paced(&platform, setting).await,
         "end_to_end" => end_to_end::measure(&platform, setting).await,
-        "get" => reading::measure(&platform, setting.sizes, Kind::Get).await,
-        "list" => reading::measure(&platform, setting.sizes, Kind::List).await,
+        "get" => reading::measure(&platform, setting, Kind::Get).await,
+        "list" => reading::measure(&platform, setting, Kind::List).await,
         other => panic!("{other} is no scenario"),
     };
+    platform.tell_peaks(&mut sample);
     platform.end().await;
     vec![(name, sample)]
 }

@@ -45,6 +45,12 @@ pub(crate) fn count(count: usize) -> f64 {
     f64::from(u32::try_from(count).expect("nothing is measured four thousand million times"))
 }
 
+/// Of several values for one name the largest is told.
+pub(crate) fn at_most(sample: &mut Sample, name: String, value: f64) {
+    let most = sample.entry(name).or_default();
+    *most = most.max(value);
+}
+
 /// The middle of all rounds, and how far they lie apart.
 #[derive(Debug, Clone, Copy, Serialize)]
 pub(crate) struct Spread {

@@ -19,9 +19,16 @@ use crate::{
 const TOGETHER: usize = 256;
 const BATCHES: usize = 4;
 
-/// First the statistics, then the mails of the same events.
-pub(super) async fn measure(setting: Setting<'_>) -> Vec<(&'static str, Sample)> {
-    let mut platform = Platform::stopped(setting.servers).await;
+/// What draining it by statistics and by mails is called, on RabbitMQ and MongoDB and on files.
+pub(super) const REAL: [&str; 2] = ["backlog_user", "backlog_notification"];
+pub(super) const EMBEDDED: [&str; 2] = ["embedded_backlog_user", "embedded_backlog_notification"];
+
+/// First the statistics, then the mails of the same events, on a platform of which nothing runs yet.
+pub(super) async fn measure(
+    mut platform: Platform,
+    names: [&'static str; 2],
+    setting: Setting<'_>,
+) -> Vec<(&'static str, Sample)> {
     for service in SERVICES {
         platform.start(service);
     }
@@ -33,7 +40,7 @@ pub(super) async fn measure(setting: Setting<'_>) -> Vec<(&'static str, Sample)>
     let statistics = drain(&mut platform, setting, "user", STATISTICS).await;
     let mails = drain(&mut platform, setting, "notification", MAIL).await;
     platform.end().await;
-    vec![("backlog_user", statistics), ("backlog_notification", mails)]
+    names.into_iter().zip([statistics, mails]).collect()
 }
 
 /// Publishes events of these users in turn, as another program would.

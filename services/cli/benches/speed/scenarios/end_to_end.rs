@@ -11,10 +11,10 @@ use super::{
 };
 use crate::{
     child::{self, Role},
-    measure::{peak_mib, resident_mib},
+    measure::resident_mib,
     metrics::Metrics,
     platform::{MAIL, Platform, STATISTICS},
-    statistics::{Sample, count},
+    statistics::{Sample, at_most, count},
 };
 
 /// Calls under way at a time.
@@ -71,9 +71,7 @@ pub(super) async fn measure(platform: &Platform, setting: Setting<'_>) -> Sample
             sample.insert(format!("round_trips.{name}"), count(done) / count(number));
         }
     }
-    for (name, process) in platform.processes() {
-        at_most(&mut sample, format!("peak_mib.{name}"), peak_mib(process.pid()));
-    }
+    platform.tell_peaks(&mut sample);
     // What was handled twice is counted twice by metrics, but not by statistics.
     platform.until_counted(&users, number).await;
     sample
@@ -90,12 +88,6 @@ async fn operations(platform: &Platform) -> BTreeMap<String, usize> {
         }
     }
     found
-}
-
-/// Of several instances the one that takes the most is told.
-fn at_most(sample: &mut Sample, name: String, value: f64) {
-    let most = sample.entry(name).or_default();
-    *most = most.max(value);
 }
 
 /// Processors that all processes together kept busy, on average.

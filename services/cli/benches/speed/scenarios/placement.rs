@@ -1,4 +1,4 @@
-//! How many orders a second are taken, and how soon each is answered.
+//! How many orders a second are taken, how soon each is answered, and what that takes of everybody.
 
 use waybill::clock::{IdGenerator, UuidV7Generator};
 
@@ -9,23 +9,43 @@ use super::{
 };
 use crate::{
     child::{self, Role},
+    pace::Times,
     platform::Platform,
-    sizes::Sizes,
-    statistics::Sample,
+    statistics::{Sample, count},
 };
 
 /// Calls a second, far from what the platform could take: what counts is how soon they are answered.
 pub(super) const RATE: u32 = 300;
 
 /// As many as are answered with that many calls under way.
-pub(super) async fn in_flight(platform: &Platform, sizes: &Sizes, calls: usize) -> Sample {
+pub(super) async fn in_flight(platform: &Platform, setting: Setting<'_>, calls: usize) -> Sample {
     let pace = ["--concurrency", &calls.to_string()];
-    load::measure(platform, sizes, pace, sizes.times).await
+    watched(platform, setting, pace, setting.sizes.times).await
 }
 
 /// That many a second.
-pub(super) async fn paced(platform: &Platform, sizes: &Sizes) -> Sample {
-    load::measure(platform, sizes, ["--rate", &RATE.to_string()], sizes.paced_times).await
+pub(super) async fn paced(platform: &Platform, setting: Setting<'_>) -> Sample {
+    let pace = ["--rate", &RATE.to_string()];
+    watched(platform, setting, pace, setting.sizes.paced_times).await
+}
+
+/// Processor time is told from before the warm-up, for one of all orders that were placed since.
+async fn watched(platform: &Platform, setting: Setting<'_>, pace: [&str; 2], times: Times) -> Sample {
+    let watched = platform.watched(setting.servers);
+    let (placed_before, before) = (placed(platform).await, watched.now());
+    let mut sample = load::measure(platform, setting.sizes, pace, times).await;
+    let after = watched.now();
+    let placed = placed(platform).await - placed_before;
+    before.tell(&after, count(placed), &mut sample);
+    sample
+}
+
+/// Orders that were placed so far.
+async fn placed(platform: &Platform) -> usize {
+    let told = platform.metrics("order").await;
+    told.iter()
+        .map(|told| told.answered("waybill.order.v1.OrderService/PlaceOrder"))
+        .sum()
 }
 
 /// The same while no consumer is there, and what that takes of everybody: the order service stores and publishes, and
@@ -48,7 +68,8 @@ pub(super) async fn alone(setting: Setting<'_>, pace: Pace) -> Sample {
         },
         watched: platform.watched(setting.servers),
     };
-    let sample = child::result(&Role::Calls(calls)).await;
+    let mut sample = child::result(&Role::Calls(calls)).await;
+    platform.tell_peaks(&mut sample);
     platform.end().await;
     sample
 }

@@ -3,12 +3,12 @@
 use waybill::contract::order::v1::OrderCreated;
 
 use super::{
+    Setting,
     calls::{Calls, Kind, Pace},
     orders::{Orders, Placed},
 };
 use crate::{
     child::{self, Role},
-    measure::Watched,
     platform::{MAIL, Platform, STATISTICS},
     sizes::Sizes,
     statistics::Sample,
@@ -18,15 +18,15 @@ use crate::{
 const IN_FLIGHT: usize = 32;
 
 /// Reads by calls of one kind.
-pub(super) async fn measure(platform: &Platform, sizes: &Sizes, kind: Kind) -> Sample {
-    let users = store(platform, sizes).await;
+pub(super) async fn measure(platform: &Platform, setting: Setting<'_>, kind: Kind) -> Sample {
+    let users = store(platform, setting.sizes).await;
     let calls = Calls {
         url: platform.process("order").grpc.clone(),
         kind,
         users,
         pace: Pace::InFlight(IN_FLIGHT),
-        times: sizes.times,
-        watched: Watched::default(),
+        times: setting.sizes.times,
+        watched: platform.watched(setting.servers),
     };
     child::result(&Role::Calls(calls)).await
 }
