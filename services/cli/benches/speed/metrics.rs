@@ -6,6 +6,9 @@ use waybill::topology::EVENTS_EXCHANGE;
 
 use crate::process::Process;
 
+/// The method by which orders are placed.
+pub(crate) const PLACE_ORDER: &str = "waybill.order.v1.OrderService/PlaceOrder";
+
 /// What a process tells now.
 pub(crate) struct Metrics(String);
 

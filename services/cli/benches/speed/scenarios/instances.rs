@@ -2,7 +2,7 @@
 
 use super::{Setting, end_to_end};
 use crate::{
-    metrics::Metrics,
+    metrics::{Metrics, PLACE_ORDER},
     platform::{Platform, STATISTICS},
     sizes::Sizes,
     statistics::{Sample, count},
@@ -45,7 +45,7 @@ pub(crate) const WORK: [Work; 4] = [
     Work {
         what: "placements",
         service: "order",
-        done: |told| told.answered("waybill.order.v1.OrderService/PlaceOrder"),
+        done: |told| told.answered(PLACE_ORDER),
     },
     Work {
         what: "publishing",

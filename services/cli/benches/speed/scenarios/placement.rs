@@ -9,6 +9,7 @@ use super::{
 };
 use crate::{
     child::{self, Role},
+    metrics::{Metrics, PLACE_ORDER},
     pace::Times,
     platform::Platform,
     statistics::{Sample, count},
@@ -43,13 +44,12 @@ async fn watched(platform: &Platform, setting: Setting<'_>, pace: [&str; 2], tim
 /// Orders that were placed so far.
 async fn placed(platform: &Platform) -> usize {
     let told = platform.metrics("order").await;
-    told.iter()
-        .map(|told| told.answered("waybill.order.v1.OrderService/PlaceOrder"))
-        .sum()
+    told.iter().map(|told| told.answered(PLACE_ORDER)).sum()
 }
 
 /// The same while no consumer is there, and what that takes of everybody: the order service stores and publishes, and
-/// what it published waits.
+/// what it published waits. What it has not published by the end is told, since placing is the faster the less of that
+/// it does meanwhile.
 pub(super) async fn alone(setting: Setting<'_>, pace: Pace) -> Sample {
     let mut platform = Platform::stopped(setting.servers).await;
     platform.start("order");
@@ -68,7 +68,14 @@ pub(super) async fn alone(setting: Setting<'_>, pace: Pace) -> Sample {
         },
         watched: platform.watched(setting.servers),
     };
-    let mut sample = child::result(&Role::Calls(calls)).await;
+    let mut sample: Sample = child::result(&Role::Calls(calls)).await;
+    let told = Metrics::of(platform.process("order")).await;
+    let (placed, published) = (told.answered(PLACE_ORDER), told.published());
+    let unpublished = placed.saturating_sub(published);
+    sample.insert(
+        "unpublished_percent".into(),
+        100.0 * count(unpublished) / count(placed),
+    );
     platform.tell_peaks(&mut sample);
     platform.end().await;
     sample
