@@ -1,3 +1,4 @@
+#!/usr/bin/env -S awk -f
 # Sums samples by process and by what the running function belongs to, as a table in Markdown.
 #
 # First file: process id and arguments of each service. Second: what `perf script` prints with the fields
