@@ -6,9 +6,9 @@ use prost::Message;
 use tonic::codec::{BufferSettings, Codec};
 use tonic_prost::{ProstCodec, ProstDecoder, ProstEncoder};
 
-/// Bytes of a call's buffers, one for the request and one for the answer. Most messages fit: to
-/// place an order of two items takes 125 bytes, and its answer 170. A longer one makes its buffer grow. tonic's own are 8 KiB: with thousands of
-/// calls under way that is memory for nothing, and more than glibc's allocator keeps at hand for a thread.
+/// Bytes of a call's buffers, one for the request and one for the answer. Most messages fit: to place an order of two
+/// items takes 125 bytes, and its answer 170. A longer one makes its buffer grow. tonic's own are 8 KiB: with thousands
+/// of calls under way that is memory for nothing, and more than glibc's allocator keeps at hand for a thread.
 const BUFFER_BYTES: usize = 1024;
 
 /// Bytes of a stream's messages that are sent together, if so many are ready: tonic's default.

@@ -78,8 +78,7 @@ async fn drain(platform: &mut Platform, setting: Setting<'_>, service: &'static 
     before.tell(&servers.now(), count(number), &mut sample);
     let cpu_us = crate::measure::cpu_us(platform.process(service).pid());
     sample.insert(format!("cpu_us.{service}"), cpu_us / count(number));
-    let peak = crate::measure::peak_mib(platform.process(service).pid());
-    sample.insert(format!("peak_mib.{service}"), peak);
+    platform.tell_peaks(&mut sample);
     platform.stop().await;
     sample
 }

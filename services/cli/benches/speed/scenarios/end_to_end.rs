@@ -71,7 +71,6 @@ pub(super) async fn measure(platform: &Platform, setting: Setting<'_>) -> Sample
             sample.insert(format!("round_trips.{name}"), count(done) / count(number));
         }
     }
-    platform.tell_peaks(&mut sample);
     // What was handled twice is counted twice by metrics, but not by statistics.
     platform.until_counted(&users, number).await;
     sample
