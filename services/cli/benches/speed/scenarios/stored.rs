@@ -10,9 +10,8 @@ use super::{
 use crate::{
     child::{self, Role},
     measure::Watched,
-    metrics::Metrics,
     statistics::{Sample, count},
-    stores::{Pair, Store},
+    stores::{self, Pair, Store},
 };
 
 /// What is measured, in words.
@@ -105,40 +104,26 @@ async fn call(kind: Kind, store: &Store, setting: Setting<'_>, watched: Watched)
 /// Has the relay find and publish events that were left in the store, as after a crash.
 async fn sweep(store: &Store, setting: Setting<'_>, watched: &Watched) -> Sample {
     let number = setting.sizes.left_behind;
-    let published = published(store).await;
+    let published = stores::published(&store.platform).await;
     let users = store.buyers.iter().cycle().take(number);
     store.inside.place(users).await;
     let before = watched.now();
     assert_eq!(
-        self::published(store).await,
+        stores::published(&store.platform).await,
         published,
         "they are stored before the relay looks for them"
     );
-    until_published(store, published + number).await;
+    stores::until_published(&store.platform, published + number).await;
     let after = watched.now();
     until_cleared(store).await;
     assert_eq!(
-        self::published(store).await,
+        stores::published(&store.platform).await,
         published + number,
         "each is published once"
     );
     let mut sample = Sample::new();
     before.tell(&after, count(number), &mut sample);
     sample
-}
-
-/// Events that the service has published since it started.
-async fn published(store: &Store) -> usize {
-    let told = store.platform.metrics("order").await;
-    told.iter().map(Metrics::published).sum()
-}
-
-/// Waits until the service has published that many. Asking for that costs the database nothing.
-async fn until_published(store: &Store, number: usize) {
-    wait::until("the relay gets through", async || {
-        (published(store).await >= number).then_some(())
-    })
-    .await;
 }
 
 /// Waits until nothing waits to be published.
