@@ -33,8 +33,8 @@ const ORDERS_EACH: usize = 100;
 const TOGETHER: usize = 1024;
 const BATCHES: usize = 2;
 
-/// Orders that are placed before all others.
-const FIRST: usize = 1;
+/// Orders that are placed before all others: so many that some are of the same millisecond.
+const FIRST: usize = 100;
 
 /// The stores of both platforms, made when they are first needed. They end, with their servers and all that
 /// is stored, when they are dropped.
@@ -102,9 +102,10 @@ impl Store {
         platform.start("order");
         let platform = platform.ready().await;
         let inside = Inside::of(&platform.stack).await;
-        // As in life, an event was published before there were many orders: there are servers that look
-        // through all documents once when the first array comes into an index.
-        inside.place(std::iter::once(&new_id())).await;
+        // As in life, events were published before there were many orders: there are servers that look
+        // through all documents once, when some that are found in an index of arrays are equal by it.
+        let first: Vec<_> = (0..FIRST).map(|_| new_id()).collect();
+        inside.place(first.iter()).await;
         until_published(&platform, FIRST).await;
         let users: Vec<_> = (0..orders.div_ceil(ORDERS_EACH)).map(|_| new_id()).collect();
         let began = Instant::now();
