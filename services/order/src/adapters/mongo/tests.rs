@@ -5,6 +5,8 @@ use waybill::{
     clock::{Clock, SystemClock, UuidV7Generator, from_unix_millis},
     context::{Context, MAX_BAGGAGE_BYTES, MAX_CORRELATION_ID_BYTES},
     mongo::{Client, bson, mongodb, until_ensured},
+    outbox::Outbox,
+    relay,
     topology::MAX_BODY_BYTES,
 };
 use waybill_testkit::{
@@ -96,6 +98,28 @@ async fn a_placement_is_one_command() {
         assert_eq!(commands.len(), 1, "{commands:?}");
         assert_eq!(commands[0].get_str("insert").unwrap(), COLLECTION);
     }
+}
+
+#[tokio::test]
+async fn what_a_relay_takes_is_found_and_cleared_by_one_command_each() {
+    let watched = Watched::new().await;
+    let store = MongoOrderRepository::new(&watched.database);
+    let outbox = MongoOrderRepository::outbox(&watched.database);
+    until_ensured(vec![store.indexes(), outbox.indexes()], CancellationToken::new()).await;
+    let events = ContractEvents::new(Arc::new(UuidV7Generator::default()));
+    let placed: Vec<_> = (0..relay::BATCH).map(|_| order(id(), 0)).collect();
+    let stored = placed
+        .iter()
+        .map(|order| store.insert(order, request(), events.created(order, &Context::new("c"))));
+    futures::future::try_join_all(stored).await.unwrap();
+
+    watched.commands.reset();
+    let found = outbox.pending(SystemClock.now(), relay::BATCH).await.unwrap();
+    assert_eq!(found.len(), relay::BATCH);
+    let keys: Vec<_> = found.iter().map(Entry::key).collect();
+    outbox.clear(&keys).await.unwrap();
+    assert_eq!(watched.commands.names(), ["find", "update"]);
+    assert_eq!(outbox.backlog().await.unwrap().depth, 0);
 }
 
 #[tokio::test]
